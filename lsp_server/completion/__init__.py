@@ -1,0 +1,1 @@
+"""One inline completion, from the question to the text shown. Pure but for the engine it is handed."""
