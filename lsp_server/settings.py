@@ -43,7 +43,7 @@ class CompletionSettings:
     in_comments: bool = setting(True, "Also suggest inside comments.")
     fallback: Literal["auto", "always", "never"] = setting(
         "auto",
-        "Offer one item through textDocument/completion: only where the editor has no inline completion, always, never.",
+        "Offer one item through textDocument/completion: where the editor has no inline completion, always, never.",
     )
 
 
@@ -58,26 +58,40 @@ class IndexSettings:
     enabled: bool = setting(True, "Index the workspace.")
     exclude: tuple[str, ...] = setting((), "Further patterns, in .gitignore syntax, that are not indexed.")
     max_file_kb: int = setting(512, "Larger files are not indexed.", least=1, most=10_000)
-    workers: int | None = setting(None, "Processes for the first indexing; null means one per core, four at most.", least=0, most=16)
+    workers: int | None = setting(
+        None, "Processes for the first indexing; null means one per core, four at most.", least=0, most=16
+    )
 
 
 @attrs.frozen(kw_only=True)
 class EngineSettings:
-    threads: int | None = setting(None, "Threads for the model; null measures what is fastest.", least=1, most=256, user_only=True)
+    threads: int | None = setting(
+        None, "Threads for the model; null measures what is fastest.", least=1, most=256, user_only=True
+    )
     gpu_layers: int | None = setting(
         None, "Layers kept on the GPU; null fits as many as there is memory for.", least=0, most=1000, user_only=True
     )
     context_tokens: int | None = setting(
-        None, "Longest prompt in tokens; null follows the model and the machine.", least=128, most=131_072, user_only=True
+        None,
+        "Longest prompt in tokens; null follows the model and the machine.",
+        least=128,
+        most=131_072,
+        user_only=True,
     )
     idle_unload_minutes: float = setting(
-        10, "The model leaves memory after this many minutes without a request.", least=0.01, most=10_000, user_only=True
+        10,
+        "The model leaves memory after this many minutes without a request.",
+        least=0.01,
+        most=10_000,
+        user_only=True,
     )
 
 
 @attrs.frozen(kw_only=True)
 class LogSettings:
-    level: Literal["error", "warning", "info", "debug"] = setting("info", "How much the server logs; never source text.")
+    level: Literal["error", "warning", "info", "debug"] = setting(
+        "info", "How much the server logs; never source text."
+    )
 
 
 @attrs.frozen(kw_only=True)
@@ -87,7 +101,9 @@ class Settings:
         "Path or name of a GGUF model; null uses the one chosen by `codehearth models use`, else the embedded one.",
         user_only=True,
     )
-    eagerness: Literal["calm", "balanced", "eager"] = setting("balanced", "How sure the model must be before text is shown.")
+    eagerness: Literal["calm", "balanced", "eager"] = setting(
+        "balanced", "How sure the model must be before text is shown."
+    )
     completion: CompletionSettings = attrs.field(factory=CompletionSettings)
     context: ContextSettings = attrs.field(factory=ContextSettings)
     index: IndexSettings = attrs.field(factory=IndexSettings)
@@ -100,7 +116,7 @@ USER_FILE = "settings.json"
 
 
 def read(
-    raw: Mapping[str, Any] | None, base: Settings | None = None, *, from_workspace: bool = False
+    raw: Any, base: Settings | None = None, *, from_workspace: bool = False
 ) -> tuple[Settings, list[SettingsProblem]]:
     """Lays raw camelCase values over `base`. Unknown keys and bad values are problems and change nothing.
 
@@ -111,7 +127,7 @@ def read(
     if raw is None:
         return base, problems
     if not isinstance(raw, Mapping):
-        return base, [SettingsProblem("", f"The settings are {_kind(raw)}, not an object.", "Use {\"completion\": {…}}.")]
+        return base, [SettingsProblem("", f"The settings are {_kind(raw)}, not an object.", 'Use {"completion": {…}}.')]
     return _read_section(base, raw, "", from_workspace, problems), problems
 
 
@@ -151,7 +167,9 @@ def snake(name: str) -> str:
     return re.sub(r"(?<!^)([A-Z])", lambda found: "_" + found.group().lower(), name)
 
 
-def _read_section(base: Any, raw: Mapping[str, Any], path: str, from_workspace: bool, problems: list[SettingsProblem]) -> Any:
+def _read_section(
+    base: Any, raw: Mapping[str, Any], path: str, from_workspace: bool, problems: list[SettingsProblem]
+) -> Any:
     kinds = get_type_hints(type(base))
     fields = {field.name: field for field in attrs.fields(type(base))}
     changes: dict[str, Any] = {}
@@ -165,7 +183,9 @@ def _read_section(base: Any, raw: Mapping[str, Any], path: str, from_workspace: 
             if isinstance(value, Mapping):
                 changes[field.name] = _read_section(section, value, f"{here}.", from_workspace, problems)
             elif value is not None:
-                problems.append(SettingsProblem(here, f"`{here}` is {_kind(value)}, not an object.", "Its defaults are used."))
+                problems.append(
+                    SettingsProblem(here, f"`{here}` is {_kind(value)}, not an object.", "Its defaults are used.")
+                )
         elif from_workspace and field.metadata["user_only"]:
             if value is not None and value != _to_wire(getattr(base, field.name)):
                 problems.append(
@@ -245,6 +265,6 @@ _NAMES: Mapping[type, str] = {bool: "true or false", str: "a string"}
 
 def _kind(value: Any) -> str:
     for kind, name in ((bool, "a boolean"), (str, "a string"), ((int, float), "a number"), ((list, tuple), "a list")):
-        if isinstance(value, kind):  # type: ignore[arg-type]  # mypy cannot see through the tuple of pairs
+        if isinstance(value, kind):
             return name
     return "null" if value is None else "an object"

@@ -1,0 +1,42 @@
+# Everything a person needs from a clean clone: `make demo` and `make test`.
+# PYTHON chooses the interpreter (3.11 or newer); VENV the folder of the virtual environment.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+
+.PHONY: demo test lint format install install-test wheelhouse clean
+
+## demo: install, then show completions for real code from the embedded model
+demo: install
+	@$(BIN)/codehearth demo
+
+## test: install, lint, and run the whole suite
+test: install-test
+	@$(MAKE) --no-print-directory lint
+	@$(BIN)/python -m pytest
+
+## lint: style and strict types
+lint: install-test
+	@$(BIN)/ruff check lsp_server tests
+	@$(BIN)/ruff format --check lsp_server tests
+	@$(BIN)/mypy
+
+## format: rewrite the sources in the house style
+format: install-test
+	@$(BIN)/ruff check --fix lsp_server tests
+	@$(BIN)/ruff format lsp_server tests
+
+install:
+	@$(PYTHON) -I lsp_server/cli/install.py --venv $(VENV)
+
+install-test:
+	@$(PYTHON) -I lsp_server/cli/install.py --venv $(VENV) --extra test
+
+## wheelhouse: wheels of codehearth and all it needs, to install elsewhere without a compiler or a network
+## (for a GPU: make wheelhouse CMAKE_ARGS=-DGGML_CUDA=on)
+wheelhouse: install
+	@$(BIN)/python -m pip wheel --wheel-dir wheelhouse .
+
+clean:
+	rm -rf $(VENV) build dist wheelhouse
