@@ -1,0 +1,154 @@
+"""The house: floors and fences, file sizes, documented modules, generated text that is fresh, nothing that prints."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lsp_server.settings import catalogue
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "lsp_server"
+
+FLOORS: tuple[frozenset[str], ...] = (
+    frozenset({"errors", "settings", "text", "cancel", "trace", "paths", "syntax"}),
+    frozenset({"documents", "index", "engine", "modelstore"}),
+    frozenset({"context"}),
+    frozenset({"completion", "actions", "evaluate"}),
+    frozenset({"server"}),
+    frozenset({"cli", "__main__"}),
+)
+SEPARATE_ROOMS = FLOORS[1] | {"completion", "evaluate"}
+"""Rooms that must not import a neighbour on their own floor."""
+
+FENCES: dict[str, tuple[str, ...]] = {
+    "pygls": ("server/",),
+    "lsprotocol": ("server/",),
+    "llama_cpp": ("engine/llama.py",),
+    "tree_sitter": ("syntax/",),
+    "tree_sitter_go": ("syntax/",),
+    "tree_sitter_javascript": ("syntax/",),
+    "tree_sitter_python": ("syntax/",),
+    "tree_sitter_typescript": ("syntax/",),
+    "watchdog": ("index/",),
+    "sqlite3": ("index/",),
+    "pathspec": ("index/",),
+    "platformdirs": ("paths.py",),
+    "gguf": ("modelstore/", "evaluate/shapes.py"),
+    "rich": ("cli/",),
+}
+"""Which files may import a library; everything else is free of it."""
+
+
+def sources() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def place(path: Path, package: Path = PACKAGE) -> str:
+    return path.relative_to(package).as_posix()
+
+
+def imports(path: Path) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name}:{node.lineno} imports relatively"
+            yield node.lineno, node.module or ""
+            yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
+
+
+def room_of(module: str) -> str:
+    """`lsp_server.index.store` -> `index`."""
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 else ""
+
+
+def floor_of(room: str) -> int:
+    return next(number for number, rooms in enumerate(FLOORS) if room in rooms)
+
+
+def test_every_room_stands_on_a_floor() -> None:
+    """A new room or top-level module is given its floor here before anything else."""
+    rooms = {path.name for path in PACKAGE.iterdir() if path.is_dir() and any(path.rglob("*.py"))}
+    rooms |= {path.stem for path in PACKAGE.glob("*.py")} - {"__init__"}
+    known = frozenset().union(*FLOORS)
+    assert sorted(rooms - known) == []
+
+
+def faults_of_direction(path: Path, package: Path = PACKAGE) -> Iterator[str]:
+    own = room_of("lsp_server." + place(path, package).removesuffix(".py").replace("/", "."))
+    if own == "__init__":
+        return
+    for line, module in imports(path):
+        room = room_of(module) if module.startswith("lsp_server.") else ""
+        if room in ("", own, "__version__"):
+            continue
+        above = floor_of(room) > floor_of(own)
+        beside = floor_of(room) == floor_of(own) and own in SEPARATE_ROOMS and room in SEPARATE_ROOMS
+        if above or beside:
+            yield f"{place(path, package)}:{line} imports {module}"
+
+
+def test_imports_go_downwards() -> None:
+    """A file imports lower floors or its own room; rooms side by side do not know each other."""
+    assert [fault for path in sources() for fault in faults_of_direction(path)] == []
+
+
+def test_libraries_stay_behind_their_fences() -> None:
+    """Each library that shapes a room is imported in that room alone."""
+    faults = [
+        f"{place(path)}:{line} imports {module}"
+        for path in sources()
+        for line, module in imports(path)
+        if (allowed := FENCES.get(module.split(".")[0])) and not place(path).startswith(allowed)
+    ]
+    assert faults == []
+
+
+def test_the_floors_test_sees_a_violation(tmp_path: Path) -> None:
+    """The test above can fail: a planted upward import is reported."""
+    planted = tmp_path / "lsp_server" / "index" / "wrong.py"
+    planted.parent.mkdir(parents=True)
+    planted.write_text("from lsp_server.engine.protocol import Piece\n", encoding="utf-8")
+    assert list(faults_of_direction(planted, tmp_path / "lsp_server")) != []
+
+
+@pytest.mark.parametrize("path", sources(), ids=place)
+def test_a_file_has_one_idea(path: Path) -> None:
+    """A module says what it is, stays under 600 lines, and nothing outside the command line prints."""
+    text = path.read_text(encoding="utf-8")
+    tree = ast.parse(text)
+    assert ast.get_docstring(tree), "a module docstring says what the file is"
+    assert text.count("\n") <= 600
+    if not place(path).startswith("cli/"):
+        calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
+        assert [call.lineno for call in calls if call.func.id == "print"] == []  # type: ignore[attr-defined]
+
+
+def settings_table() -> str:
+    """The README's table of settings, generated from `settings.py`."""
+    rows = ["| setting | default | what it does |", "| --- | --- | --- |"]
+    for facts in catalogue():
+        default = str(facts.schema["default"]).replace("None", "null").replace("True", "true").replace("False", "false")
+        choices = facts.schema.get("enum")
+        kinds = f" ({', '.join(choices)})" if choices else ""
+        scope = " User settings only." if facts.user_only else ""
+        rows.append(f"| `codehearth.{facts.path}` | `{default}` | {facts.sentence}{kinds}{scope} |")
+    return "\n".join(rows)
+
+
+def test_the_readme_lists_every_setting(request: pytest.FixtureRequest) -> None:
+    """The README's table of settings is what `settings.py` says; `pytest --update` rewrites it."""
+    readme = ROOT / "README.md"
+    text = readme.read_text(encoding="utf-8")
+    start, end = "<!-- settings:start -->\n", "\n<!-- settings:end -->"
+    fresh = re.sub(
+        f"{re.escape(start)}.*?{re.escape(end)}", lambda _: start + settings_table() + end, text, flags=re.DOTALL
+    )
+    if request.config.getoption("--update"):
+        readme.write_text(fresh, encoding="utf-8")
+    assert start in text
+    assert fresh == text or request.config.getoption("--update")

@@ -1,0 +1,102 @@
+"""Settings: one bad value costs that value only, and a workspace cannot choose what only the user may."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lsp_server.settings import USER_FILE, Settings, camel, catalogue, read, read_user_file, snake
+
+
+def test_a_bad_value_costs_that_value_only() -> None:
+    """The good neighbour is taken, the bad one keeps its default and is named by its path."""
+    settings, problems = read({"completion": {"debounceMs": "soon", "mode": "line"}})
+    assert settings.completion.mode == "line"
+    assert settings.completion.debounce_ms is None
+    assert [problem.path for problem in problems] == ["completion.debounceMs"]
+
+
+@pytest.mark.parametrize(
+    ("raw", "path"),
+    [
+        ({"colour": 1}, "colour"),
+        ({"completion": {"debounce_ms": 5}}, "completion.debounce_ms"),
+        ({"completion": 3}, "completion"),
+        ({"completion": {"enabled": 1}}, "completion.enabled"),
+        ({"completion": {"debounceMs": True}}, "completion.debounceMs"),
+        ({"completion": {"debounceMs": -1}}, "completion.debounceMs"),
+        ({"completion": {"maxLines": 2.5}}, "completion.maxLines"),
+        ({"completion": {"disabledLanguages": ["go", 1]}}, "completion.disabledLanguages"),
+        ({"eagerness": "wild"}, "eagerness"),
+        ({"eagerness": None}, "eagerness"),
+        ([1], ""),
+    ],
+)
+def test_what_is_wrong_is_named(raw: object, path: str) -> None:
+    """Unknown keys, wrong types, values out of bounds: each is one problem with a sentence, and changes nothing."""
+    settings, problems = read(raw)
+    assert settings == Settings()
+    assert [problem.path for problem in problems] == [path]
+    assert problems[0].sentence.endswith(".")
+
+
+def test_null_returns_to_the_measured_value() -> None:
+    """A nullable setting accepts null."""
+    base, _ = read({"completion": {"debounceMs": 50}})
+    settings, problems = read({"completion": {"debounceMs": None}}, base)
+    assert settings.completion.debounce_ms is None
+    assert problems == []
+
+
+def test_a_workspace_cannot_choose_a_model() -> None:
+    """`user_only` settings keep the user's value, and the attempt is reported."""
+    base, _ = read({"model": "mine.gguf", "engine": {"threads": 2}})
+    settings, problems = read({"model": "theirs.gguf", "engine": {"threads": 64}}, base, from_workspace=True)
+    assert settings == base
+    assert [problem.path for problem in problems] == ["model", "engine.threads"]
+
+
+def test_a_workspace_that_echoes_the_users_values_is_no_problem() -> None:
+    """Editors answer workspace/configuration with the merged settings; equal and unset values are silent."""
+    base, _ = read({"model": "mine.gguf"})
+    _, problems = read({"model": "mine.gguf", "engine": {"threads": None}}, base, from_workspace=True)
+    assert problems == []
+
+
+def test_lists_arrive_as_tuples() -> None:
+    """Settings are frozen all the way down."""
+    settings, _ = read({"completion": {"disabledLanguages": ["go"]}})
+    assert settings.completion.disabled_languages == ("go",)
+
+
+def test_the_users_file_may_be_missing(tmp_path: Path) -> None:
+    """No file means the defaults, without a problem."""
+    assert read_user_file(tmp_path) == (Settings(), [])
+
+
+def test_a_damaged_users_file_is_one_problem(tmp_path: Path) -> None:
+    """The defaults are used and the sentence names the file."""
+    (tmp_path / USER_FILE).write_text("{", encoding="utf-8")
+    settings, problems = read_user_file(tmp_path)
+    assert settings == Settings()
+    assert USER_FILE in problems[0].sentence
+
+
+def test_the_users_file_is_read(tmp_path: Path) -> None:
+    """Values in the user's file are the user's."""
+    (tmp_path / USER_FILE).write_text(json.dumps({"model": "a.gguf"}), encoding="utf-8")
+    assert read_user_file(tmp_path)[0].model == "a.gguf"
+
+
+def test_names_convert_both_ways() -> None:
+    """Every setting's wire name leads back to its field."""
+    assert all(camel(snake(part)) == part for facts in catalogue() for part in facts.path.split("."))
+
+
+def test_every_default_fits_its_own_bounds() -> None:
+    """Reading back the defaults the catalogue publishes raises no problem."""
+    for facts in catalogue():
+        raw: object = facts.schema["default"]
+        for part in reversed(facts.path.split(".")):
+            raw = {part: raw}
+        assert read(raw) == (Settings(), []), facts.path
