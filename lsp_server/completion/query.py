@@ -23,6 +23,8 @@ class Query:
     """The workspace folder that holds the document, or None."""
     automatic: bool
     popup: str | None = None
+    repository: str = ""
+    """Name of the repository for the prompt; the folder's own name is used where it is empty."""
 
 
 @attrs.frozen

@@ -24,6 +24,8 @@ class FimFormat:
     repo_token: str | None
     file_token: str | None
     stop_tokens: tuple[str, ...]
+    path_mark: str = "#"
+    """What begins the line with a file's path where `repository` is "comments"."""
 
 
 @attrs.frozen
