@@ -1,6 +1,6 @@
 """Where codehearth keeps things for this user, and file URIs. The only module that imports platformdirs.
 
-`CODEHEARTH_HOME`, when set, moves all four folders below one place: tests and benchmarks use it to stay apart
+`CODEHEARTH_HOME`, when set, moves all five folders below one place: tests and benchmarks use it to stay apart
 from the user's own engine and caches.
 """
 
@@ -26,6 +26,11 @@ def cache_folder() -> Path:
 def config_folder() -> Path:
     """The user's own choices, e.g. which model to use. Private to the user."""
     return _private(_below_home("config") or platformdirs.user_config_path("codehearth", appauthor=False))
+
+
+def data_folder() -> Path:
+    """What the user gave us to keep and cannot be rebuilt, e.g. imported models. Private to the user."""
+    return _private(_below_home("data") or platformdirs.user_data_path("codehearth", appauthor=False))
 
 
 def log_folder() -> Path:

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from lsp_server.cli import output
 from lsp_server.errors import ServerError
 
@@ -35,7 +36,8 @@ def test_progress_without_a_terminal_is_a_first_and_a_last_line(capsys: pytest.C
     printed = capsys.readouterr()
     assert printed.out == ""
     first, last = printed.err.splitlines()
-    assert first == "indexing …" and last.startswith("indexing: done in")
+    assert first == "indexing …"
+    assert last.startswith("indexing: done in")
 
 
 def test_progress_without_a_terminal_speaks_again_after_a_while(
