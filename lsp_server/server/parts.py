@@ -1,0 +1,95 @@
+"""What `cli/serve.py` puts into the server, as the server sees it. Only shapes; nothing here does anything."""
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Literal, Protocol
+
+import attrs
+
+from lsp_server.cancel import CancelToken
+from lsp_server.completion.query import Answer, Query
+from lsp_server.documents.document import Document, Edit
+from lsp_server.errors import ServerError, SettingsProblem
+from lsp_server.index.values import Coverage, IndexReader
+from lsp_server.settings import IndexSettings, Settings
+
+
+@attrs.frozen
+class ModelState:
+    """How the model is. `sentence` is for a person; `name` is known once it was loaded."""
+
+    state: Literal["absent", "loading", "ready", "error"]
+    sentence: str = ""
+    name: str | None = None
+
+
+ReaderOf = Callable[[Path], IndexReader | None]
+"""The index of a workspace folder, or None where there is none (yet)."""
+
+
+class Indexer(Protocol):
+    """The index of one workspace folder. Its callbacks come on its own thread."""
+
+    @property
+    def reader(self) -> IndexReader | None: ...
+
+    def start(self) -> None: ...
+
+    def changed(self, path: Path, text: str) -> None:
+        """An open document has this text now. Returns at once."""
+        ...
+
+    def files_changed(self, paths: Sequence[Path]) -> None:
+        """Files were written, created or deleted on the disk. Returns at once."""
+        ...
+
+    def close(self) -> None:
+        """Ends threads and worker processes. Blocks for a moment: call off the event loop."""
+        ...
+
+
+class Core(Protocol):
+    """What answers: the completion service with its engine and its trees. Event loop only."""
+
+    async def load(self) -> ModelState:
+        """Starts the engine and loads the model, so that the first suggestion need not wait. Raises ServerError."""
+        ...
+
+    async def complete(self, query: Query, token: CancelToken) -> Answer:
+        """Raises ServerError where the user must act; cancelling the task cancels at the engine."""
+        ...
+
+    def opened(self, document: Document) -> None: ...
+
+    def edited(self, old: Document, document: Document, edits: Sequence[Edit]) -> None:
+        """`edits` lead from `old` to `document`, each relative to the text that the one before it left."""
+        ...
+
+    def closed(self, uri: str) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+MakeCore = Callable[[Settings, ReaderOf, Callable[[ModelState], None]], Core]
+MakeIndexer = Callable[[Path, IndexSettings, Callable[[Coverage], None], Callable[[ServerError], None]], Indexer]
+
+
+@attrs.frozen
+class Parts:
+    """Factories, because the settings are known only once the editor has said `initialize`.
+
+    base: the user's own settings, below everything that the editor says; `problems` are what was wrong with them.
+    suffixes: of the files that can be indexed, for the editor to watch.
+    strict: a bug ends the server instead of one request; for tests.
+    """
+
+    version: str
+    base: Settings
+    problems: Sequence[SettingsProblem]
+    make_core: MakeCore
+    make_indexer: MakeIndexer
+    suffixes: Iterable[str] = ()
+    strict: bool = False
+
+
+Work = Callable[[], Awaitable[None]]
