@@ -33,13 +33,13 @@ class ServerDied(ServerError):
 
 
 class RequestFailed(Exception):
-    """The server answered a request with an error; `code` is the JSON-RPC one."""
+    """The server answered a request with an error; `code` is the JSON-RPC one, `arrived` a `perf_counter`."""
 
-    def __init__(self, method: str, code: int, message: str, data: Json = None) -> None:
+    def __init__(self, method: str, code: int, message: str, arrived: float) -> None:
         super().__init__(f"{method} was answered with error {code}: {message}")
         self.method = method
         self.code = code
-        self.data = data
+        self.arrived = arrived
 
 
 @attrs.define
@@ -331,7 +331,7 @@ class EditorClient:
                 if error is None:
                     answer.set_result((message.get("result"), now))
                 else:
-                    answer.set_exception(RequestFailed(asked, error["code"], error["message"], error.get("data")))
+                    answer.set_exception(RequestFailed(asked, error["code"], error["message"], now))
         elif "id" in message:
             self.server_requests.append((method, message.get("params")))
             self._answer(message["id"], method, message.get("params"))
