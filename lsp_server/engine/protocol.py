@@ -8,7 +8,7 @@ import json
 import struct
 from collections.abc import AsyncIterator, Mapping
 from enum import IntEnum
-from typing import Literal, Protocol, Union
+from typing import Literal, Protocol
 
 import attrs
 import cattrs
@@ -105,6 +105,9 @@ class Piece:
     text: str
     tokens: int
     logprob: float
+    reused: int | None = None
+    evaluated: int | None = None
+    """Prompt tokens, as in Done, told with the first piece: who stops early never sees the Done."""
 
 
 EndReason = Literal["stop", "end", "length", "cancelled", "deadline", "superseded"]
@@ -125,16 +128,177 @@ class Done:
 
 
 class Engine(Protocol):
-    """What completion needs of the engine. `engine.client` implements it with a process, `engine.fake` with a script."""
+    """What completion needs of the engine; `engine.client` is one with a process, `engine.fake` one with a script."""
 
     async def model(self) -> ModelFacts:
         """The loaded model; starts the engine and loads as needed. Raises ModelUnavailable or EngineUnavailable."""
         ...
 
-    def generate(self, request: GenerateRequest) -> AsyncIterator[Union[Piece, Done]]:
+    def generate(self, request: GenerateRequest) -> AsyncIterator[Piece | Done]:
         """Streams pieces and ends with exactly one Done. Closing the generator (`aclose`) cancels at the engine.
 
         Raises EngineUnavailable when the engine dies on the way; ModelUnavailable when the model cannot be used;
         ServerError when the prompt does not fit the context.
         """
         ...
+
+
+@attrs.frozen
+class EngineStatus:
+    """What `codehearth doctor` shows of a running engine."""
+
+    pid: int
+    version: int
+    state: str
+    model: str | None
+    """Name of the loaded model."""
+    path: str | None
+    threads: int | None
+    memory_bytes: int
+    """Resident memory of the engine process."""
+    clients: int
+    served: int
+    """Answers since the engine started, cancelled ones included."""
+    waiting: int
+    """Requests waiting or running now."""
+    uptime_s: float
+
+
+# Frames from a client. Hello, Welcome and Drain must stay readable by every other version.
+
+
+@attrs.frozen
+class Hello:
+    """First frame of every connection. key: the content of the engine's key file."""
+
+    version: int
+    key: str
+    client: str
+    pid: int
+
+
+@attrs.frozen
+class Load:
+    """Names the model that this connection's requests are meant for and loads it; answered by Loaded or Failed."""
+
+    spec: ModelSpec
+
+
+@attrs.frozen
+class Generate:
+    """Answered by any number of PieceOf and then exactly one DoneOf or Failed. The client chooses `id`."""
+
+    id: int
+    request: GenerateRequest
+
+
+@attrs.frozen
+class Cancel:
+    """Ends a request of this connection; its DoneOf still follows. An unknown id is ignored."""
+
+    id: int
+
+
+@attrs.frozen
+class Status:
+    """Answered by Report."""
+
+
+@attrs.frozen
+class Drain:
+    """Asks the engine to finish what it has accepted, accept nothing more and exit."""
+
+
+# Frames from the engine.
+
+
+@attrs.frozen
+class Welcome:
+    """Answer to a Hello. `version` may differ from the client's, which then decides what to do."""
+
+    version: int
+    pid: int
+
+
+@attrs.frozen
+class State:
+    """Broadcast at every change. progress: 0 to 1 while loading. `off` announces an orderly exit."""
+
+    state: Literal["loading", "ready", "unloaded", "failed", "draining", "off"]
+    sentence: str = ""
+    progress: float | None = None
+
+
+@attrs.frozen
+class Loaded:
+    facts: ModelFacts
+
+
+@attrs.frozen
+class PieceOf:
+    id: int
+    piece: Piece
+
+
+@attrs.frozen
+class DoneOf:
+    id: int
+    done: Done
+
+
+@attrs.frozen
+class Failed:
+    """id: the request, or None for a Load. kind: which of our errors the client raises."""
+
+    id: int | None
+    kind: Literal["model", "engine", "request"]
+    sentence: str
+    next_step: str = ""
+
+
+@attrs.frozen
+class Report:
+    status: EngineStatus
+
+
+ClientFrame = Hello | Load | Generate | Cancel | Status | Drain
+EngineFrame = Welcome | State | Loaded | PieceOf | DoneOf | Failed | Report
+Frame = ClientFrame | EngineFrame
+
+
+class BrokenFrame(ValueError):
+    """Bytes that are no frame of this version; the connection they came from is closed."""
+
+
+_LENGTH = struct.Struct(">I")
+_converter = cattrs.Converter()
+configure_tagged_union(Frame, _converter, tag_name="frame")
+
+
+def encode(frame: Frame) -> bytes:
+    """The frame with its length in front. ASCII-only JSON, so that even lone surrogates survive the journey."""
+    body = json.dumps(_converter.unstructure(frame, Frame), separators=(",", ":")).encode("ascii")
+    if len(body) > MAXIMUM_FRAME:
+        raise BrokenFrame(f"A frame of {len(body)} bytes is longer than {MAXIMUM_FRAME}.")
+    return _LENGTH.pack(len(body)) + body
+
+
+def decode(body: bytes) -> Frame:
+    """The frame in `body`, which comes without its length."""
+    try:
+        frame: Frame = _converter.structure(json.loads(body), Frame)  # type: ignore[arg-type]  # a Union is no type
+    except (cattrs.BaseValidationError, ValueError, KeyError, TypeError, RecursionError) as error:
+        # The validation errors quote the values; those may be source text and stay out of logs.
+        raise BrokenFrame(f"Not a frame: {type(error).__name__}.") from None
+    return frame
+
+
+LENGTH_BYTES = _LENGTH.size
+
+
+def length_of(header: bytes) -> int:
+    """The length of the body that follows these `LENGTH_BYTES` bytes."""
+    length: int = _LENGTH.unpack(header)[0]
+    if length > MAXIMUM_FRAME:
+        raise BrokenFrame(f"A frame of {length} bytes is longer than {MAXIMUM_FRAME}.")
+    return length
