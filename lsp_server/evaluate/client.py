@@ -1,45 +1,22 @@
-"""An editor reduced to its wire: starts `codehearth serve` and speaks JSON-RPC with it over stdin and stdout.
+"""An editor without a screen: starts `codehearth serve`, opens and changes documents, asks for completions.
 
-Deliberately written without pygls or lsprotocol, so that what is measured and tested is what any editor would see.
 It never imports the server, and it holds no opinion on answers: it sends, receives and keeps what arrives.
 """
 
 import asyncio
-import json
 import os
 import sys
 import time
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import attrs
 
 from lsp_server import __version__, paths
-from lsp_server.errors import ServerError
+from lsp_server.evaluate.wire import Json, ServerProcess
 from lsp_server.text import Encoding, LineIndex, Span
-
-Json = Any
-"""A decoded JSON value."""
-
-_STDERR_LINES = 40
-_LONGEST_BODY = 64 * 1024 * 1024
-
-
-class ServerDied(ServerError):
-    """The server's process ended, or its output was not the protocol, while something was still asked of it."""
-
-
-class RequestFailed(Exception):
-    """The server answered a request with an error; `code` is the JSON-RPC one, `arrived` a `perf_counter`."""
-
-    def __init__(self, method: str, code: int, message: str, arrived: float) -> None:
-        super().__init__(f"{method} was answered with error {code}: {message}")
-        self.method = method
-        self.code = code
-        self.arrived = arrived
 
 
 @attrs.define
@@ -71,7 +48,7 @@ class InlineReply:
         return str(self.items[0]["insertText"]) if self.items else None
 
 
-class EditorClient:
+class EditorClient(ServerProcess):
     """One running server and the editor's side of its protocol. Use as `async with EditorClient(...) as editor`.
 
     folders: workspace folders, announced in `initialize`. home: a private CODEHEARTH_HOME for the server and the
@@ -97,27 +74,17 @@ class EditorClient:
         self.configuration = dict(configuration or {})
         self.options = dict(options or {})
         self.files: dict[str, OpenFile] = {}
-        self.notifications: list[tuple[str, Json]] = []
-        """Every notification of the server but logs, oldest first: (method, params)."""
-        self.server_requests: list[tuple[str, Json]] = []
         self.capabilities: Mapping[str, Json] = {}
         self.encoding: Encoding = "utf-16"
-        self.on_notification: Callable[[str, Json], None] | None = None
-        """Called for each notification as it arrives, e.g. to draw progress; must return at once."""
-        self._command = list(command or [sys.executable, "-P", "-m", "lsp_server", "serve", "--stdio", *arguments])
-        self._environment = {**os.environ, **(environment or {})}
-        if home is not None:
-            self._environment[paths.HOME_VARIABLE] = str(home)
         self._encodings = list(encodings)
         self._inline_completion = inline_completion
-        self._process: asyncio.subprocess.Process | None = None
-        self._readers: list[asyncio.Task[None]] = []
-        self._waiting: dict[int | str, tuple[str, asyncio.Future[tuple[Json, float]]]] = {}
-        self._arrived = asyncio.Event()
-        self._death: ServerDied | None = None
-        self._leaving = False
-        self._next_id = 0
-        self._stderr: deque[str] = deque(maxlen=_STDERR_LINES)
+        own_home = {} if home is None else {paths.HOME_VARIABLE: str(home)}
+        super().__init__(
+            command or [sys.executable, "-P", "-m", "lsp_server", "serve", "--stdio", *arguments],
+            environment={**os.environ, **(environment or {}), **own_home},
+            # Editors start servers inside the workspace.
+            folder=self.folders[0] if self.folders else None,
+        )
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -137,26 +104,6 @@ class EditorClient:
         finally:
             await self.kill()
 
-    # --- life ---------------------------------------------------------------------------------------------------
-
-    async def start(self) -> None:
-        """Starts the process; nothing is sent yet. Its working folder is the first workspace folder, as in editors."""
-        self._process = await asyncio.create_subprocess_exec(
-            *self._command,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env=self._environment,
-            cwd=self.folders[0] if self.folders else None,
-            limit=_LONGEST_BODY,
-        )
-        assert self._process.stdout is not None
-        assert self._process.stderr is not None
-        self._readers = [
-            asyncio.create_task(self._read_messages(self._process.stdout)),
-            asyncio.create_task(self._read_stderr(self._process.stderr)),
-        ]
-
     async def initialize(self) -> Mapping[str, Json]:
         """The handshake. Returns the server's `InitializeResult`."""
         result = await self.request("initialize", self._initialize_params())
@@ -166,87 +113,10 @@ class EditorClient:
         return dict(result)
 
     async def shutdown(self, timeout: float = 10.0) -> int:
-        """`shutdown` and `exit`. Returns the exit code; a server that does not go within `timeout` s is killed."""
-        self._leaving = True
-        await asyncio.wait_for(self.request("shutdown", None), timeout)
+        """`shutdown` and `exit`. Returns the exit code, or raises TimeoutError after `timeout` seconds."""
+        await self.request("shutdown", None, timeout)
         self.notify("exit", None)
-        assert self._process is not None
-        return await asyncio.wait_for(self._process.wait(), timeout)
-
-    async def kill(self) -> None:
-        """Ends the process if it still runs, and the readers. Safe to call twice."""
-        self._leaving = True
-        if self._process is None:
-            return
-        if self._process.returncode is None:
-            self._process.kill()
-        await self._process.wait()
-        if self._process.stdin is not None:
-            self._process.stdin.close()
-        for reader in self._readers:
-            reader.cancel()
-        await asyncio.gather(*self._readers, return_exceptions=True)
-
-    @property
-    def alive(self) -> bool:
-        return self._process is not None and self._process.returncode is None and self._death is None
-
-    @property
-    def process_id(self) -> int:
-        assert self._process is not None, "start() first"
-        return self._process.pid
-
-    @property
-    def stderr(self) -> str:
-        """The last lines that the server wrote to stderr."""
-        return "\n".join(self._stderr)
-
-    # --- messages -----------------------------------------------------------------------------------------------
-
-    async def request(self, method: str, params: Json, timeout: float | None = 120.0) -> Json:
-        """Sends and waits for the result. Raises RequestFailed, ServerDied or TimeoutError (`timeout` in seconds)."""
-        _, answer = self.send_request(method, params)
-        return (await asyncio.wait_for(answer, timeout))[0]
-
-    def send_request(self, method: str, params: Json) -> tuple[int, asyncio.Future[tuple[Json, float]]]:
-        """Sends at once. Returns the id, for `cancel`, and a future of (result, `perf_counter` of its arrival)."""
-        self._next_id += 1
-        answer: asyncio.Future[tuple[Json, float]] = asyncio.get_running_loop().create_future()
-        self._waiting[self._next_id] = (method, answer)
-        try:
-            self._send({"jsonrpc": "2.0", "id": self._next_id, "method": method, "params": params})
-        except ServerDied:
-            del self._waiting[self._next_id]
-            raise
-        return self._next_id, answer
-
-    def notify(self, method: str, params: Json) -> None:
-        self._send({"jsonrpc": "2.0", "method": method, "params": params})
-
-    def cancel(self, request: int) -> None:
-        """`$/cancelRequest`; the request's future then fails with code -32800 unless its answer was faster."""
-        self.notify("$/cancelRequest", {"id": request})
-
-    async def wait_for(self, seen: Callable[[], bool], timeout: float, what: str) -> None:
-        """Waits until `seen()`, asked anew whenever a message arrives; `timeout` in seconds, `what` for its error."""
-        deadline = time.monotonic() + timeout
-        while not seen():
-            if self._death is not None:
-                raise self._death
-            self._arrived.clear()
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise TimeoutError(f"{what} did not happen within {timeout:.0f} s")
-            try:
-                await asyncio.wait_for(self._arrived.wait(), left)
-            except TimeoutError:
-                continue
-
-    def received(self, method: str) -> list[Json]:
-        """Params of all notifications of this method so far, oldest first."""
-        return [params for name, params in self.notifications if name == method]
-
-    # --- documents ----------------------------------------------------------------------------------------------
+        return await self.ended(timeout)
 
     def open(self, path: Path, text: str | None = None, *, language: str = "python") -> OpenFile:
         """`didOpen`; `text` is what the editor shows, the file's own content by default."""
@@ -293,97 +163,23 @@ class EditorClient:
         line, column = file.lines.position(file.text, offset, self.encoding)
         return {"line": line, "character": column}
 
-    # --- the wire -----------------------------------------------------------------------------------------------
-
-    def _send(self, message: Mapping[str, Json]) -> None:
-        if self._death is not None:
-            raise self._death
-        assert self._process is not None, "start() first"
-        assert self._process.stdin is not None
-        body = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
-        self._process.stdin.write(b"Content-Length: %d\r\n\r\n" % len(body) + body)
-
-    async def _read_messages(self, stdout: asyncio.StreamReader) -> None:
-        try:
-            while True:
-                length = 0
-                while (line := await stdout.readuntil(b"\r\n")) != b"\r\n":
-                    name, _, value = line.partition(b":")
-                    if name.lower() == b"content-length":
-                        length = int(value)
-                message = json.loads(await stdout.readexactly(length))
-                self._receive(message, time.perf_counter())
-        except (asyncio.IncompleteReadError, ConnectionError):
-            await self._died("ended")
-        except (ValueError, asyncio.LimitOverrunError):
-            await self._died("wrote something to stdout that is not the protocol", broken=True)
-
-    async def _read_stderr(self, stderr: asyncio.StreamReader) -> None:
-        async for line in stderr:
-            self._stderr.append(line.decode("utf-8", "replace").rstrip())
-
-    def _receive(self, message: Mapping[str, Json], now: float) -> None:
-        method = message.get("method")
-        if method is None:
-            asked, answer = self._waiting.pop(message["id"], ("", None))
-            if answer is not None and not answer.done():
-                error = message.get("error")
-                if error is None:
-                    answer.set_result((message.get("result"), now))
-                else:
-                    answer.set_exception(RequestFailed(asked, error["code"], error["message"], now))
-        elif "id" in message:
-            self.server_requests.append((method, message.get("params")))
-            self._answer(message["id"], method, message.get("params"))
-        else:
-            if method not in ("window/logMessage", "$/logTrace"):
-                self.notifications.append((method, message.get("params")))
-            if self.on_notification is not None:
-                self.on_notification(method, message.get("params"))
-        self._arrived.set()
-
-    def _answer(self, request: Json, method: str, params: Json) -> None:
-        reply: dict[str, Json] = {"jsonrpc": "2.0", "id": request}
+    def respond(self, method: str, params: Json) -> Json:
+        """What VS Code would answer, as far as it matters here."""
         if method == "workspace/configuration":
-            reply["result"] = [self._section(item.get("section", "")) for item in params["items"]]
-        elif method == "workspace/workspaceFolders":
-            reply["result"] = self._folders()
-        elif method in _ACKNOWLEDGED:
-            reply["result"] = None
-        elif method == "workspace/applyEdit":
-            reply["result"] = {"applied": False}
-        else:
-            reply["error"] = {"code": -32601, "message": "this client does not know the method"}
-        self._send(reply)
+            return [self._section(item.get("section", "")) for item in params["items"]]
+        if method == "workspace/workspaceFolders":
+            return self._folders()
+        if method == "workspace/applyEdit":
+            return {"applied": False}
+        if method in _ACKNOWLEDGED:
+            return None
+        raise LookupError(method)
 
     def _section(self, name: str) -> Json:
         value: Json = {"codehearth": self.configuration}
         for part in name.split(".") if name else ():
             value = value.get(part) if isinstance(value, Mapping) else None
         return value
-
-    async def _died(self, what: str, *, broken: bool = False) -> None:
-        """Tells everybody who waits. A `broken` server still runs but can no longer be understood."""
-        assert self._process is not None
-        if broken:
-            self._process.kill()
-        code = await self._process.wait()
-        if len(self._readers) > 1:
-            await asyncio.wait(self._readers[1:], timeout=1)
-        ended = "" if broken else f" (exit code {code})"
-        last = self._stderr[-1] if self._stderr and not self._leaving else ""
-        self._death = ServerDied(
-            f"The language server {what}{ended}." + (f' Its last line was "{last}".' if last else ""),
-            "Run `codehearth doctor` to see what is wrong.",
-        )
-        for _, answer in self._waiting.values():
-            if not answer.done():
-                answer.set_exception(self._death)
-                answer.exception()  # marks it as seen: nobody need be waiting for it any more
-        self._waiting.clear()
-        self._arrived.set()
-
-    # --- params -------------------------------------------------------------------------------------------------
 
     def _inline_params(self, file: OpenFile, offset: int, automatic: bool) -> dict[str, Json]:
         return {

@@ -10,10 +10,9 @@ from typing import Any
 import attrs
 
 from lsp_server.errors import ServerError
-from lsp_server.evaluate.client import EditorClient, OpenFile, RequestFailed
+from lsp_server.evaluate.client import EditorClient, OpenFile
 from lsp_server.evaluate.keystrokes import fingerprint
-
-_METHOD_NOT_FOUND = -32601
+from lsp_server.evaluate.wire import METHOD_NOT_FOUND, RequestFailed
 
 
 @attrs.frozen
@@ -148,7 +147,7 @@ async def same_text(editor: EditorClient, file: OpenFile) -> bool | None:
     try:
         raw = await editor.request("codehearth/document", {"textDocument": {"uri": file.uri}})
     except RequestFailed as failed:
-        if failed.code == _METHOD_NOT_FOUND:
+        if failed.code == METHOD_NOT_FOUND:
             return None
         raise
     return bool(raw["version"] == file.version and raw["sha256"] == fingerprint(file.text))

@@ -14,10 +14,11 @@ from pathlib import Path
 import attrs
 
 from lsp_server.evaluate import product
-from lsp_server.evaluate.client import EditorClient, InlineReply, OpenFile, RequestFailed, reply_of
+from lsp_server.evaluate.client import EditorClient, InlineReply, OpenFile, reply_of
 from lsp_server.evaluate.keystrokes import EditingTrace, Key, fingerprint
 from lsp_server.evaluate.product import Why
 from lsp_server.evaluate.spread import Spread
+from lsp_server.evaluate.wire import RequestFailed
 from lsp_server.text import Span
 
 _CANCELLED = -32800

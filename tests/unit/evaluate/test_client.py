@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lsp_server.evaluate.client import EditorClient, RequestFailed, ServerDied
+from lsp_server.evaluate.client import EditorClient
+from lsp_server.evaluate.wire import RequestFailed, ServerDied
 from lsp_server.text import Span
 
 SERVER = Path(__file__).with_name("scripted_server.py")
