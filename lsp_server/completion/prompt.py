@@ -22,8 +22,14 @@ from lsp_server.modelstore.card import FimFormat, ModelCard
 SAFETY = 0.9
 """Share of the context that is planned for: characters per token is an average and dense code has fewer."""
 
+HEAD_TOKENS = 24
+"""Special tokens, the repository's name and the file's own path."""
+
 SUFFIX_SHARE = 0.2
 HEADER_SHARE = 0.1
+
+LEAST_PREFIX = 600
+"""Characters, about 15 lines, that the file itself keeps above the cursor before related code gets any room."""
 
 
 @attrs.frozen
@@ -38,7 +44,7 @@ class Budget:
 
     def prefix(self, snippets: int, suffix: int) -> int:
         """Room for prefix and typed text once the other parts have taken what they take."""
-        return max(256, self.total - snippets - self.header - suffix)
+        return self.total - snippets - self.header - suffix
 
 
 @attrs.frozen
@@ -60,14 +66,11 @@ def budget(card: ModelCard, share: float, *, scale: float = 1.0) -> Budget:
     `scale` below 1 makes everything smaller, for text so dense that the prompt did not fit.
     """
     answer = answer_tokens(card)
-    total = int((card.context_tokens - answer) * card.characters_per_token * SAFETY * scale)
-    return Budget(
-        total=total,
-        snippets=int(total * share) if card.fim.repository != "none" else 0,
-        header=int(total * HEADER_SHARE),
-        suffix=int(total * SUFFIX_SHARE),
-        answer_tokens=answer,
-    )
+    total = int((card.context_tokens - answer - HEAD_TOKENS) * card.characters_per_token * SAFETY * scale)
+    header, suffix = int(total * HEADER_SHARE), int(total * SUFFIX_SHARE)
+    spare = max(0, total - header - suffix - LEAST_PREFIX)
+    snippets = min(int(total * share), spare) if card.fim.repository != "none" else 0
+    return Budget(total, snippets, header, suffix, answer)
 
 
 def answer_tokens(card: ModelCard) -> int:
