@@ -1,0 +1,168 @@
+"""Whether anything is suggested at a place, and how much: nothing, one line, or a block.
+
+Quiet beats noisy: an automatic request at a place where little can be added is answered with nothing and a reason.
+Somebody who asks gets an attempt everywhere but in documents and languages that are excluded. Looks at text and tree
+only; being disabled or paused altogether is the server's business.
+"""
+
+import re
+from typing import Literal
+
+import attrs
+
+from lsp_server.completion.brackets import around
+from lsp_server.completion.place import Place, is_opener, popup_rest, width
+from lsp_server.completion.query import Query, Silence
+from lsp_server.completion.scope import closes_line
+from lsp_server.syntax.trees import SyntaxTree
+
+LARGEST = 2_000_000
+"""Characters of a document from which nothing is suggested: data, not source; every hop would be late."""
+
+_STRUCTURE_ONLY = re.compile(r"[\s)\]}\"'`,;]*(?:/?>|=>|->|:|\{|\\)?[\s)\]}\"'`,;{:]*\Z")
+"""What may stand after the cursor: closers and the punctuation that follows them, no code."""
+
+_CLOSED = re.compile(r"(?:;|[)\]}]\s*;?\s*[,;]|^\s*[)\]}]+[;,]?)\s*\Z")
+"""A line that ends a statement for good: a semicolon, or nothing but closers."""
+
+
+@attrs.frozen
+class Decision:
+    """`mode` "none" comes with a reason; `detail` is a sentence where the reason alone does not say it."""
+
+    mode: Literal["none", "line", "block"]
+    silence: Silence | None
+    detail: str
+
+
+def decide(query: Query, tree: SyntaxTree | None) -> Decision:
+    """How much to suggest at the query's cursor. Under 1 ms, but for some header lines, which cost up to 2 ms more."""
+    excluded = _excluded(query)
+    if excluded is not None:
+        return excluded
+    place = Place.of(query)
+    if query.popup is not None and popup_rest(query) is None:
+        return _nothing("selected", "The selected item does not continue what was typed.")
+    kind = _kind(query, tree)
+    if query.automatic:
+        quiet = _quiet_place(query, place, tree, kind)
+        if quiet is not None:
+            return quiet
+    return Decision(_amount(query, place, tree, kind), None, "")
+
+
+def _excluded(query: Query) -> Decision | None:
+    document = query.document
+    if document.language in query.settings.completion.disabled_languages:
+        return _nothing("language", f"Completion is off for {document.language}.")
+    if len(document.text) > LARGEST:
+        return _nothing("too_large", f"The document has more than {LARGEST:,} characters.")
+    if "\0" in document.text:
+        return _nothing("binary", "The document contains NUL characters.")
+    return None
+
+
+def _quiet_place(query: Query, place: Place, tree: SyntaxTree | None, kind: str) -> Decision | None:
+    """Why an automatic request gets nothing here, or None."""
+    if not query.document.text.strip():
+        return _nothing("position", "The document is empty.")
+    if kind == "comment" and not query.settings.completion.in_comments:
+        return _nothing("comment", "")
+    if _is_word(place.before[-1:]) and _is_word(place.after[:1]):
+        return _nothing("position", "The cursor is inside a word.")
+    if not _STRUCTURE_ONLY.match(_without_comment(query, place, tree)):
+        return _nothing("position", "Code follows on the cursor's line.")
+    if kind == "comment":
+        return None
+    if kind == "string":
+        calm = query.settings.eagerness == "calm" and not _in_long_string(query, tree)
+        return _nothing("position", "The cursor is inside a string.") if calm else None
+    if place.before.strip() and not place.after.strip() and _CLOSED.search(place.before):
+        return _nothing("position", "The statement is complete.")
+    if (
+        not place.on_blank_line
+        and _opens(query, place, tree)
+        and not place.after.strip()
+        and _has_body(query, place, tree)
+    ):
+        return _nothing("position", "The body already stands below.")
+    return None
+
+
+def _amount(query: Query, place: Place, tree: SyntaxTree | None, kind: str) -> Literal["line", "block"]:
+    setting = query.settings.completion.mode
+    if setting == "line" or kind != "code" or place.after.strip():
+        return "line"
+    if tree is not None and tree.inside_arguments(query.offset):
+        return "line"
+    if setting == "block":
+        return "block"
+    if place.on_blank_line:
+        return "block" if _fits(query, place, tree) else "line"
+    return "block" if _opens(query, place, tree) and not _has_body(query, place, tree) else "line"
+
+
+def _fits(query: Query, place: Place, tree: SyntaxTree | None) -> bool:
+    """Whether an empty line is indented as a statement of the body around it would be."""
+    above = place.previous
+    if above is None or not place.column:
+        return False
+    if tree is not None and tree.opens_block(query.offset):
+        return True
+    if is_opener(above, place.style):
+        return place.column > (
+            width(above) if not closes_line(above.lstrip()) and ")" not in above else _header(query, above)
+        )
+    return place.column <= width(above)
+
+
+def _header(query: Query, above: str) -> int:
+    """Indentation of the statement that the line above ends, which may begin on an earlier line."""
+    text, lines = query.document.text, query.document.lines
+    line = lines.line_of(query.offset) - 1
+    while line > 0 and not lines.line_text(text, line).strip():
+        line -= 1
+    return around(attrs.evolve(query, offset=lines.end(text, line)), None).header
+
+
+def _opens(query: Query, place: Place, tree: SyntaxTree | None) -> bool:
+    """Whether the cursor's line is a header that a body belongs to."""
+    return is_opener(place.before, place.style) and (tree is None or tree.opens_block(query.offset))
+
+
+def _has_body(query: Query, place: Place, tree: SyntaxTree | None) -> bool:
+    """Whether deeper lines follow a header."""
+    if not place.following:
+        return False
+    header = around(query, tree).header
+    return width(place.following[0]) > header and not closes_line(place.following[0])
+
+
+def _kind(query: Query, tree: SyntaxTree | None) -> str:
+    """What the cursor is in: code, comment or string; the text decides where there is no tree."""
+    if tree is None:
+        return around(query, None).kind
+    return tree.kind_at(query.offset)
+
+
+def _in_long_string(query: Query, tree: SyntaxTree | None) -> bool:
+    """Inside a documentation string or a text of several lines, which is written like prose."""
+    opened = around(query, tree).open
+    return bool(opened) and opened[-1].kind in ('"""', "'''", "`")
+
+
+def _without_comment(query: Query, place: Place, tree: SyntaxTree | None) -> str:
+    """What stands after the cursor on its line, without a comment at the line's end."""
+    code = place.after.lstrip()
+    start = query.offset + len(place.after) - len(code)
+    if tree is not None and code and tree.kind_at(start) == "comment" and tree.kind_at(query.offset) != "comment":
+        return ""
+    return place.after
+
+
+def _is_word(character: str) -> bool:
+    return character.isalnum() or character == "_"
+
+
+def _nothing(silence: Silence, detail: str) -> Decision:
+    return Decision("none", silence, detail)
