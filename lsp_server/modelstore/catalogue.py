@@ -179,7 +179,7 @@ def _cannot(facts: GgufFacts) -> ModelUnavailable:
 PSM = ("PRE", "prefix", "SUF", "suffix", "MID")
 SPM = ("PRE", "SUF", "suffix", "MID", "prefix")
 SUFFIX_FIRST = ("SUF", "suffix", "PRE", "prefix", "MID")
-"""Suffix before prefix, but with the middle token after both: what is typed goes after it, as in PSM."""
+"""Suffix before prefix, with the middle token after both: what is typed stands before that one token."""
 
 
 def _format(
@@ -190,9 +190,10 @@ def _format(
     repository: Literal["tokens", "comments", "none"] = "none",
     repo: str | None = None,
     file: str | None = None,
+    path_mark: str = "#",
 ) -> FimFormat:
     prefix, suffix, middle = tokens
-    return FimFormat(order, layout, prefix, suffix, middle, repository, repo, file, stop)
+    return FimFormat(order, layout, prefix, suffix, middle, repository, repo, file, stop, path_mark)
 
 
 _QWEN = ("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>")
@@ -268,7 +269,14 @@ FAMILIES: tuple[Family, ...] = (
     ),
     Family(
         "Codestral",
-        _format("spm", ("SUF", "suffix", "PRE", "prefix"), ("[PREFIX]", "[SUFFIX]", None), ("</s>",), "comments"),
+        _format(
+            "spm",
+            ("SUF", "suffix", "PRE", "prefix"),
+            ("[PREFIX]", "[SUFFIX]", None),
+            ("</s>",),
+            "comments",
+            path_mark="+++++ ",
+        ),
         frozenset({"llama"}),
         # Other models of Mistral have the tokens in their vocabulary and have never been trained on them.
         names=("codestral",),

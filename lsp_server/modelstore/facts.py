@@ -111,7 +111,7 @@ class Loaded(Protocol):
 
 
 def of_loaded(loaded: Loaded, path: str) -> GgufFacts:
-    """The facts of a model that the engine has loaded from `path`; equal to `read(path)` where it matters."""
+    """The facts of a model that the engine has loaded from `path`. As `read(path)`, but the quantisation is empty."""
     special = set(loaded.special_tokens)
     roles = {role: text for role, texts in FIM_TEXTS.items() for text in texts if text in special}
     return GgufFacts(
@@ -122,7 +122,7 @@ def of_loaded(loaded: Loaded, path: str) -> GgufFacts:
         file_bytes=loaded.file_bytes,
         trained_context=loaded.trained_context,
         vocabulary_size=loaded.vocabulary_size,
-        quantisation=_file_type(loaded.metadata.get("general.file_type")) or "",
+        quantisation="",  # naming it would import numpy into the server, which only wants the format
         metadata=loaded.metadata,
         fim_tokens={**roles, **loaded.fim_tokens},
         special_tokens=loaded.special_tokens,

@@ -71,13 +71,17 @@ class Usable:
 
 def check(path: Path) -> Usable:
     """Reads a model's header and resolves its format. Raises ModelUnavailable for what is damaged or cannot."""
-    found = facts.read(path)
+    return check_facts(facts.read(path))
+
+
+def check_facts(found: GgufFacts) -> Usable:
+    """The same for a header that has been read."""
     kind = found.metadata.get("general.type", "model")
     if kind != "model":
-        raise ModelUnavailable(f"{path.name} is no model of its own but of type `{kind}`.", "Choose the model itself.")
+        raise ModelUnavailable(f"{found.name} is no model of its own but of type `{kind}`.", "Choose the model itself.")
     fim = catalogue.resolve(found)
     if not found.parameters:
-        raise ModelUnavailable(f"{path.name} holds a vocabulary and no weights.", "Use the complete model.")
+        raise ModelUnavailable(f"{found.name} holds a vocabulary and no weights.", "Use the complete model.")
     return Usable(found, fim)
 
 

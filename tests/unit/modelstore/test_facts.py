@@ -1,5 +1,7 @@
 """Reading a GGUF's header."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import attrs
@@ -68,9 +70,9 @@ def test_long_values_are_cut_as_the_engine_cuts_them(tmp_path: Path) -> None:
 
 
 def test_what_the_engine_reports_gives_the_same_facts(tmp_path: Path) -> None:
-    """A loaded model and its file lead to the same tokens and the same quantisation."""
+    """A loaded model and its file lead to the same format; only the quantisation is left out."""
     read = facts.read(write(tmp_path / "a.gguf"))
-    assert facts.of_loaded(read, read.path) == attrs.evolve(read, quantisation="Q8_0")
+    assert facts.of_loaded(read, read.path) == attrs.evolve(read, quantisation="")
 
 
 def test_a_model_in_parts_is_one_model(tmp_path: Path) -> None:
@@ -142,3 +144,15 @@ def test_a_missing_file_and_a_folder_are_told_apart(tmp_path: Path) -> None:
         facts.read(tmp_path / "none.gguf")
     with pytest.raises(ModelUnavailable, match="is a folder"):
         facts.read(tmp_path)
+
+
+def test_the_server_gets_facts_without_numpy() -> None:
+    """The server converts the engine's facts and must stay small: numpy and gguf are for reading files only."""
+    script = (
+        "import sys\n"
+        "from lsp_server.modelstore import budget, catalogue, facts, find, selftest, store\n"
+        "known = facts.GgufFacts('n', 'p', 'llama', 1, 1, 1, 1, '', {'general.file_type': '7'}, {}, ())\n"
+        "facts.of_loaded(known, 'p')\n"
+        "assert not {'numpy', 'gguf', 'llama_cpp'} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=Path(facts.__file__).parents[2])
