@@ -21,6 +21,7 @@ from pygls.exceptions import (
     JsonRpcInternalError,
     JsonRpcInvalidParams,
     JsonRpcInvalidRequest,
+    JsonRpcMethodNotFound,
     JsonRpcParseError,
     JsonRpcServerNotInitialized,
 )
@@ -70,6 +71,11 @@ class Protocol(LanguageServerProtocol):
         if not isinstance(data, dict) or data.get("jsonrpc") != self.VERSION:
             logger.warning("A message is not JSON-RPC 2.0.")
             self._refuse(data.get("id") if isinstance(data, dict) else None, JsonRpcInvalidRequest())
+            return
+        method = data.get("method")
+        if method is not None and (not isinstance(method, str) or self.get_message_type(method) is None):
+            if data.get("id") is not None:
+                self._refuse(data["id"], self._untimely(str(method)) or JsonRpcMethodNotFound.of(str(method)))
             return
         try:
             message = self.structure_message(data)
@@ -176,6 +182,7 @@ class Server(LanguageServer):
 
     def __init__(self, parts: Parts, transport: Transport, leave: Callable[[int], Any] = os._exit) -> None:
         """`leave` ends the process at once: worker threads may be inside native code and are not waited for."""
+        logs.pin_protocol_loggers()
         super().__init__("codehearth", parts.version, protocol_cls=Protocol, converter_factory=_converter)
         self._transport = transport
         self._leave = leave

@@ -26,6 +26,7 @@ class Folder:
     path: Path
     repository: str
     indexer: Indexer | None = None
+    reader: IndexReader | None = None
     coverage: Coverage | None = None
     closing: "asyncio.Future[None] | None" = None
     """The previous index on its way out: two writers must not meet on one file."""
@@ -59,18 +60,26 @@ class Folders:
             self._stop(folder)
 
     def follow(self, settings: IndexSettings) -> None:
-        """Starts all indexes, or starts them anew when what is indexed has changed."""
-        if settings != self._settings:
-            self._settings = settings
-            self.restart()
-
-    def restart(self) -> None:
+        """Starts the indexes, or tells those that run what to index from now on."""
+        if settings == self._settings:
+            return
+        self._settings = settings
         for folder in self:
-            self._stop(folder)
-            self._start(folder)
+            if folder.indexer is not None:
+                folder.indexer.settings_changed(settings)
+            else:
+                self._start(folder)
+
+    def renew(self) -> None:
+        """Compares every folder with the disk; also starts the indexes that a person has cancelled."""
+        for folder in self:
+            if folder.indexer is not None:
+                folder.indexer.sweep()
+            else:
+                self._start(folder)
 
     def stop(self, path: Path) -> None:
-        """The person cancelled indexing: what is there by then is not used until `restart`."""
+        """The person cancelled indexing: there is no index until `renew`."""
         if (folder := self._folders.get(path)) is not None:
             self._stop(folder)
             self._on_change(folder)
@@ -84,9 +93,10 @@ class Folders:
 
     def reader_of(self, path: Path) -> IndexReader | None:
         folder = self._folders.get(path)
-        return folder.indexer.reader if folder is not None and folder.indexer is not None else None
+        return folder.reader if folder is not None else None
 
-    def changed(self, path: Path | None, text: str) -> None:
+    def changed(self, path: Path | None, text: str | None) -> None:
+        """An open document has this text now, or was closed (None)."""
         folder = self.folder_of(path)
         if path is not None and folder is not None and folder.indexer is not None:
             folder.indexer.changed(path, text)
@@ -138,6 +148,7 @@ class Folders:
             lambda error: post(self._on_problem, error),
         )
         folder.indexer = indexer
+        folder.reader = indexer.reader()
         indexer.start()
 
     def _start_again(self, folder: Folder) -> None:
@@ -145,7 +156,7 @@ class Folders:
             self._start(folder)
 
     def _stop(self, folder: Folder) -> None:
-        indexer, folder.indexer, folder.coverage = folder.indexer, None, None
+        indexer, folder.indexer, folder.reader, folder.coverage = folder.indexer, None, None, None
         if indexer is not None:
             folder.closing = asyncio.get_running_loop().run_in_executor(None, indexer.close)
             self._closing.add(folder.closing)

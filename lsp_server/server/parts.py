@@ -1,50 +1,48 @@
 """What `cli/serve.py` puts into the server, as the server sees it. Only shapes; nothing here does anything."""
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 import attrs
 
 from lsp_server.cancel import CancelToken
+from lsp_server.completion.model import ModelState
 from lsp_server.completion.query import Answer, Query
 from lsp_server.documents.document import Document, Edit
 from lsp_server.errors import ServerError, SettingsProblem
 from lsp_server.index.values import Coverage, IndexReader
 from lsp_server.settings import IndexSettings, Settings
 
-
-@attrs.frozen
-class ModelState:
-    """How the model is. `sentence` is for a person; `name` is known once it was loaded."""
-
-    state: Literal["absent", "loading", "ready", "error"]
-    sentence: str = ""
-    name: str | None = None
-
-
 ReaderOf = Callable[[Path], IndexReader | None]
 """The index of a workspace folder, or None where there is none (yet)."""
 
 
 class Indexer(Protocol):
-    """The index of one workspace folder. Its callbacks come on its own thread."""
+    """The index of one workspace folder. Its callbacks come on its own thread; all but `close` return at once."""
 
-    @property
-    def reader(self) -> IndexReader | None: ...
+    def reader(self) -> IndexReader:
+        """A new reader, for any thread; it ends with the indexer."""
+        ...
 
     def start(self) -> None: ...
 
-    def changed(self, path: Path, text: str) -> None:
-        """An open document has this text now. Returns at once."""
+    def changed(self, path: Path, text: str | None) -> None:
+        """An open document has this text now; None: it was closed, and what is on disk counts again."""
         ...
 
-    def files_changed(self, paths: Sequence[Path]) -> None:
-        """Files were written, created or deleted on the disk. Returns at once."""
+    def files_changed(self, paths: Iterable[Path]) -> None:
+        """Files were written, created or deleted on the disk."""
         ...
+
+    def sweep(self) -> None:
+        """Compares everything with the disk."""
+        ...
+
+    def settings_changed(self, settings: IndexSettings) -> None: ...
 
     def close(self) -> None:
-        """Ends threads and worker processes. Blocks for a moment: call off the event loop."""
+        """Ends threads and worker processes. Blocks: call off the event loop."""
         ...
 
 
@@ -90,6 +88,3 @@ class Parts:
     make_indexer: MakeIndexer
     suffixes: Iterable[str] = ()
     strict: bool = False
-
-
-Work = Callable[[], Awaitable[None]]

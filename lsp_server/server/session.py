@@ -16,6 +16,7 @@ import attrs
 from lsprotocol import types
 
 from lsp_server.cancel import CancelToken
+from lsp_server.completion.model import ModelState
 from lsp_server.completion.query import Answer, Explanation, Query, Silence
 from lsp_server.documents.document import Document
 from lsp_server.documents.store import Documents
@@ -24,7 +25,7 @@ from lsp_server.server import convert
 from lsp_server.server.editor import Editor, Features
 from lsp_server.server.folders import Folder, Folders
 from lsp_server.server.lag import LagProbe
-from lsp_server.server.parts import Core, ModelState, Parts
+from lsp_server.server.parts import Core, Parts
 from lsp_server.server.progress import Bars
 from lsp_server.server.status import StatusBoard
 from lsp_server.settings import Settings, read
@@ -135,8 +136,7 @@ class Session:
         self._explanations.pop(uri, None)
         if (token := self._tokens.pop(uri, None)) is not None:
             token.cancel("superseded")
-        if document.path is not None:  # What was typed and not saved is gone: the disk is right again.
-            self.folders.files_changed([document.path])
+        self.folders.changed(document.path, None)
 
     # Requests
 
@@ -198,7 +198,7 @@ class Session:
         return language not in self._languages_off
 
     def reindex(self) -> None:
-        self.folders.restart()
+        self.folders.renew()
 
     def problem(self, error: ServerError) -> None:
         """Tells the person about something that they can mend: in a message once, in the status until it is mended."""

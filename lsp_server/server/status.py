@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from lsp_server.completion.model import ModelState
 from lsp_server.completion.query import Explanation
 from lsp_server.server.editor import Editor
 from lsp_server.server.extensions import STATUS, State, Status, wire
 from lsp_server.server.folders import Folders
-from lsp_server.server.parts import ModelState
 
 
 class StatusBoard:

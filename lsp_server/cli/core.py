@@ -1,0 +1,164 @@
+"""What answers in `codehearth serve`: service, trees and engine as one thing with one beginning and one end."""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import aclosing
+from pathlib import Path
+from typing import Protocol
+
+from lsp_server.cancel import CancelToken
+from lsp_server.completion.model import ModelState
+from lsp_server.completion.query import Answer, Query
+from lsp_server.completion.service import CompletionService
+from lsp_server.documents.document import Document, Edit
+from lsp_server.documents.trees import Trees
+from lsp_server.engine.client import EngineClient, EngineState
+from lsp_server.engine.fake import FakeEngine
+from lsp_server.engine.protocol import Done, Engine, GenerateRequest, ModelFacts, ModelSpec, Piece
+from lsp_server.errors import EngineUnavailable, ModelUnavailable
+from lsp_server.modelstore import store
+from lsp_server.server.parts import ReaderOf
+from lsp_server.settings import Settings
+
+OnState = Callable[[ModelState], None]
+
+
+class OwnedEngine(Engine, Protocol):
+    """An engine that somebody closes."""
+
+    async def close(self) -> None: ...
+
+
+class ServedCore:
+    """Implements `server.parts.Core`. Event loop only."""
+
+    def __init__(
+        self,
+        make_engine: Callable[[Callable[[EngineState], None]], OwnedEngine],
+        reader_of: ReaderOf,
+        on_state: OnState,
+    ) -> None:
+        self._on_state = on_state
+        self._state = ModelState("absent")
+        self._engine = make_engine(self._engine_moved)
+        self._trees = Trees()
+        self._service = CompletionService(
+            engine=self._engine, trees=self._trees, reader_of=reader_of, on_state=self._model_moved
+        )
+
+    async def load(self) -> ModelState:
+        return await self._service.load()
+
+    async def complete(self, query: Query, token: CancelToken) -> Answer:
+        return await self._service.complete(query, token)
+
+    def opened(self, document: Document) -> None:
+        self._trees.opened(document)
+
+    def edited(self, old: Document, document: Document, edits: Sequence[Edit]) -> None:
+        self._trees.edited(old, document, edits)
+        self._service.edited(old, document, edits)
+
+    def closed(self, uri: str) -> None:
+        self._trees.closed(uri)
+        self._service.closed(uri)
+
+    async def close(self) -> None:
+        await self._service.close()
+        await self._engine.close()
+        self._trees.close()
+
+    def _model_moved(self, state: ModelState) -> None:
+        self._state = state
+        self._on_state(state)
+
+    def _engine_moved(self, state: EngineState) -> None:
+        """The service hears of the engine only when it asks; a person sees that it loads again, or has gone."""
+        match state.state:
+            case "loading" | "starting":
+                self._on_state(ModelState("loading", state.sentence or "Loading the model.", self._state.name))
+            case "ready" | "unloaded" if self._state.state == "ready":
+                self._on_state(self._state)
+            case "failed":
+                self._on_state(ModelState("error", state.sentence, self._state.name))
+
+
+def engine_of(settings: Settings, script: Path | None) -> Callable[[Callable[[EngineState], None]], OwnedEngine]:
+    """A maker of the engine that the settings ask for; the script's, where there is one."""
+    if script is not None:
+        return lambda _: ScriptedEngine(script)
+    return lambda on_state: LocatedEngine(settings, on_state)
+
+
+class LocatedEngine:
+    """The user's engine process, for a model that is looked for only when it is needed: that may take a while, and a
+    missing model must not keep the server from starting."""
+
+    def __init__(self, settings: Settings, on_state: Callable[[EngineState], None]) -> None:
+        self._settings = settings
+        self._on_state = on_state
+        self._client: EngineClient | None = None
+
+    async def model(self) -> ModelFacts:
+        return await (await self._located()).model()
+
+    async def generate(self, request: GenerateRequest) -> AsyncIterator[Piece | Done]:
+        client = await self._located()
+        async with aclosing(client.generate(request)) as answers:  # type: ignore[type-var]
+            async for answer in answers:
+                yield answer
+
+    async def close(self) -> None:
+        if self._client is not None:
+            await self._client.close()
+
+    async def _located(self) -> EngineClient:
+        if self._client is None:
+            path = await asyncio.to_thread(store.locate, self._settings.model)
+            if self._client is None:  # Somebody else may have found it meanwhile.
+                spec = _spec(self._settings, path)
+                self._client = EngineClient(_command(self._settings), spec, on_state=self._on_state)
+        return self._client
+
+
+class ScriptedEngine(FakeEngine):
+    """Answers from a JSON file, read anew for every request, so that a test can change its mind:
+
+    {"text": "…", "delayMs": 0, "modelError": "…", "engineError": "…"}; all are optional.
+    """
+
+    def __init__(self, file: Path) -> None:
+        super().__init__(lambda _: str(self._script.get("text", "")))
+        self._file = file
+        self._script: dict[str, object] = {}
+
+    async def model(self) -> ModelFacts:
+        self._read()
+        if "modelError" in self._script:
+            raise ModelUnavailable(str(self._script["modelError"]))
+        return await super().model()
+
+    async def generate(self, request: GenerateRequest) -> AsyncIterator[Piece | Done]:
+        self._read()
+        await asyncio.sleep(float(str(self._script.get("delayMs", 0))) / 1000)
+        if "engineError" in self._script:
+            raise EngineUnavailable(str(self._script["engineError"]))
+        async for answer in super().generate(request):
+            yield answer
+
+    async def close(self) -> None: ...
+
+    def _read(self) -> None:
+        self._script = json.loads(self._file.read_text(encoding="utf-8"))
+
+
+def _command(settings: Settings) -> list[str]:
+    minutes = str(settings.engine.idle_unload_minutes)
+    return [sys.executable, "-P", "-m", "lsp_server", "engine", "--idle-unload-minutes", minutes]
+
+
+def _spec(settings: Settings, path: Path) -> ModelSpec:
+    engine = settings.engine
+    return ModelSpec(str(path), engine.context_tokens, engine.threads, engine.gpu_layers)

@@ -1,0 +1,92 @@
+"""`codehearth serve`: the language server for one editor window. Wires the parts together; their logic is theirs."""
+
+import argparse
+import asyncio
+import gc
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lsp_server.completion.model import ModelState
+    from lsp_server.server.parts import Core, Parts, ReaderOf
+    from lsp_server.settings import Settings
+
+FAKE = "fake:"
+
+SWITCH_SECONDS = 0.001
+"""The event loop waits so long for a thread that holds the interpreter, e.g. while it builds snippets. Python's own
+5 ms would be felt: a request passes through four threads."""
+
+
+def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = subparsers.add_parser(
+        "serve",
+        help="the language server, on stdin and stdout (the default command)",
+        description="Speaks the Language Server Protocol on stdin and stdout. Editors start it; people rarely do.",
+    )
+    parser.add_argument("--stdio", action="store_true", help="use stdin and stdout, as is done anyway")
+    parser.add_argument("--log-file", type=Path, metavar="FILE", help="also write the log to this file")
+    loudness = parser.add_mutually_exclusive_group()
+    loudness.add_argument(
+        "-v",
+        dest="verbosity",
+        action="count",
+        default=0,
+        help="log everything but source text; -vv logs source text, too",
+    )
+    loudness.add_argument("-q", dest="verbosity", action="store_const", const=-1, help="log errors only")
+    # For tests: answers from a script instead of a model. FILE is JSON, see engine/fake.py.
+    parser.add_argument("--engine", type=_script, metavar="fake:FILE", help=argparse.SUPPRESS)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    gc.disable()  # What is imported now stays for ever: nothing of it need be looked at before `freeze`.
+    from lsp_server import paths
+    from lsp_server.server import app, logs, transport
+
+    if sys.stdin.isatty():
+        sys.stderr.write("This is a language server; it expects an editor on its input. See `codehearth --help`.\n")
+    reader, writer = transport.take_standard_streams()
+    logs.configure(arguments.verbosity, arguments.log_file)
+    server = app.Server(parts(paths.config_folder(), arguments.engine), transport.Transport(reader, writer))
+    gc.freeze()
+    gc.enable()
+    sys.setswitchinterval(SWITCH_SECONDS)
+    asyncio.run(server.serve())
+    return 0
+
+
+def parts(config: Path, script: Path | None = None) -> "Parts":
+    """Everything that the server is made of. `script` answers instead of a model."""
+    from lsp_server import __version__, paths
+    from lsp_server.index.indexer import Indexer
+    from lsp_server.server.parts import Parts
+    from lsp_server.settings import read_user_file
+    from lsp_server.syntax.languages import suffixes
+
+    def make_core(settings: "Settings", reader_of: "ReaderOf", on_state: "Callable[[ModelState], None]") -> "Core":
+        from lsp_server.cli.core import ServedCore, engine_of
+
+        return ServedCore(engine_of(settings, script), reader_of, on_state)
+
+    base, problems = read_user_file(config)
+    return Parts(
+        version=__version__,
+        base=base,
+        problems=problems,
+        make_core=make_core,
+        make_indexer=lambda folder, settings, progress, problem: Indexer(
+            folder, settings, paths.cache_folder(), on_progress=progress, on_problem=problem
+        ),
+        suffixes=suffixes(),
+        strict=script is not None,
+    )
+
+
+def _script(text: str) -> Path:
+    if not text.startswith(FAKE):
+        raise argparse.ArgumentTypeError(f"must be {FAKE}FILE")
+    return Path(text.removeprefix(FAKE)).resolve()
