@@ -79,8 +79,10 @@ class Nearby:
 
 
 def telling_lines(text: str) -> frozenset[str]:
-    """The lines that tell one piece of code from another: stripped, and longer than `return x` or `}`."""
-    return frozenset(line for line in map(str.strip, text.split("\n")) if len(line) >= 10)
+    """The lines that tell one piece of code from another: longer than `return x` or `}`, without the marks in which a
+    signature and the same signature above its body differ."""
+    stripped = (line.strip().rstrip(" :{;,") for line in text.split("\n"))
+    return frozenset(line for line in stripped if len(line) >= 10)
 
 
 def overlap(lines: frozenset[str], others: frozenset[str]) -> float:

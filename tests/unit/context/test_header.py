@@ -1,0 +1,75 @@
+"""What of the current file above the prompt's window goes into the header."""
+
+import attrs
+
+from lsp_server.context.header import Surroundings
+from tests.house import cursor, document
+
+FILE = '''\
+"""Doc."""
+import os
+from typing import (
+    Any,
+    Final,
+)
+
+LIMIT = 3
+
+
+class Cart(Base):
+    """A cart."""
+    size: int
+    owner: str
+
+    def add(self, item):
+        self.size += 1
+        x = 1
+        <CURSOR>
+'''
+
+
+@attrs.frozen
+class Scope:
+    name: str
+    start: int
+
+
+def surroundings() -> tuple[Surroundings, str]:
+    text, offset = cursor(FILE)
+    scopes = (Scope("Cart", text.index("class Cart")), Scope("add", text.index("    def add")))
+    return Surroundings.of(document(text), offset, scopes), text
+
+
+def test_imports_and_heads_stand_in_the_order_of_the_file() -> None:
+    """Import lines first, then the class with its attributes, then the method."""
+    around, text = surroundings()
+    start = text.index("        x = 1")
+    assert around.header(start, 1000) == (
+        "import os\nfrom typing import (\n    Any,\n    Final,\n)\n"
+        'class Cart(Base):\n    """A cart."""\n    size: int\n    owner: str\n'
+        "    def add(self, item):\n        self.size += 1\n"
+    )
+
+
+def test_what_the_window_shows_is_not_repeated() -> None:
+    """Only lines before the start of the prefix are in the header."""
+    around, text = surroundings()
+    header = around.header(text.index("    size"), 1000)
+    assert header.endswith('class Cart(Base):\n    """A cart."""\n')
+    assert "def add" not in header
+
+
+def test_a_small_room_keeps_the_innermost_head() -> None:
+    """The enclosing definition says more than imports do."""
+    around, text = surroundings()
+    header = around.header(text.index("        x = 1"), 60)
+    assert header == "import os\n    def add(self, item):\n        self.size += 1\n"
+
+
+def test_another_import_is_another_scope() -> None:
+    """Related code is chosen anew when the file imports something else."""
+    text, offset = cursor(FILE)
+    before = Surroundings.of(document(text), offset, ())
+    changed = "import re\n" + text
+    after = Surroundings.of(document(changed), offset + len("import re\n"), ())
+    assert before.scope != after.scope
