@@ -28,6 +28,7 @@ MICRO_BATCH = 512
 """Tokens llama.cpp evaluates at once, at most; its own default, and larger gains nothing on a CPU."""
 
 _ABORTED = 2
+_WARNING, _ERROR = 3, 4
 _CONTROL = 1 << 3
 _USER_DEFINED = 1 << 4
 _LONGEST_METADATA = 400
@@ -48,7 +49,7 @@ _complaints: deque[str] = deque(maxlen=8)
 
 def _log(level: int, text: bytes, _user: object) -> None:
     line = text.decode("utf-8", "replace").strip()
-    if line and level in (2, 3):
+    if line and level in (_WARNING, _ERROR):
         _complaints.append(line)
     if line and logger.isEnabledFor(logging.DEBUG):
         logger.debug("%s", line)

@@ -212,13 +212,17 @@ class LoadedModel:
             wanted_context=spec.context_tokens,
             free_bytes=free,
         )
+        refusal = ModelUnavailable(
+            f"There is not enough memory for a context of {plan.context_tokens} tokens with {path.name}.",
+            "Lower `codehearth.engine.contextTokens` or choose a smaller model.",
+        )
+        # llama.cpp fills gigabytes of bookkeeping before it finds out by itself.
+        if plan.context_tokens * model.kv_bytes_per_token > free:
+            raise refusal
         try:
             return llama.Context(model, tokens=plan.context_tokens, sequences=plan.sequences, threads=spec.threads or 1)
         except llama.LoadFailure as failure:
-            raise ModelUnavailable(
-                f"There is not enough memory for a context of {plan.context_tokens} tokens with {path.name}.",
-                "Lower `codehearth.engine.contextTokens` or choose a smaller model.",
-            ) from failure
+            raise refusal from failure
 
     def _facts(self, path: Path, gpu_layers: int) -> ModelFacts:
         model = self._model

@@ -1,0 +1,154 @@
+"""One answer, step by step, over a scripted decoder."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from lsp_server.engine.generation import Generation
+from lsp_server.engine.protocol import Done, GenerateRequest, Piece, Segment
+from lsp_server.errors import ServerError
+
+END = 999
+
+
+class Decoder:
+    """Says the given pieces one after the other. Tokens of the prompt are its characters."""
+
+    room = 64
+    micro_batch = 8
+
+    def __init__(self, *pieces: bytes) -> None:
+        self.pieces = pieces
+        self.said = 0
+        self.evaluated: list[int] = []
+        self.interrupted = False
+
+    def tokens(self, segments: Sequence[Segment]) -> list[int]:
+        return [ord(character) for segment in segments for character in segment.text]
+
+    def special(self, text: str) -> int:
+        return ord(text)
+
+    def ends(self, token: int) -> bool:
+        return token == END
+
+    def bytes_of(self, token: int) -> bytes:
+        return self.pieces[token - 1000]
+
+    def place(self, lane: str, tokens: Sequence[int]) -> tuple[int, int]:
+        return 0, 0
+
+    def evaluate(self, sequence: int, tokens: Sequence[int], start: int) -> bool:
+        if self.interrupted:
+            return False
+        self.evaluated.append(len(tokens))
+        return True
+
+    def greedy(self) -> tuple[int, float]:
+        self.said += 1
+        return (999 + self.said if self.said <= len(self.pieces) else END), -0.5
+
+
+def run(decoder: Decoder, prompt: str = "x", max_tokens: int = 50, **more: object) -> tuple[list[Piece], Done]:
+    request = GenerateRequest("a", (Segment(prompt),), max_tokens, **more)  # type: ignore[arg-type]
+    generation = Generation(decoder, request, queue_ms=0.0)
+    pieces: list[Piece] = []
+    while not isinstance(outcome := generation.step(), Done):
+        if outcome is not None:
+            pieces.append(outcome)
+    return pieces, outcome
+
+
+def text(pieces: list[Piece]) -> str:
+    return "".join(piece.text for piece in pieces)
+
+
+def test_the_prompt_is_evaluated_in_micro_batches() -> None:
+    decoder = Decoder()
+    _, done = run(decoder, "x" * 20)
+    assert decoder.evaluated == [8, 8, 4]
+    assert (done.reason, done.evaluated, done.generated) == ("end", 20, 0)
+
+
+def test_max_tokens_zero_only_evaluates() -> None:
+    decoder = Decoder(b"never")
+    pieces, done = run(decoder, "x" * 5, max_tokens=0)
+    assert (pieces, done.reason, decoder.evaluated, decoder.said) == ([], "length", [5], 0)
+
+
+def test_a_character_is_never_split() -> None:
+    """An emoji of four bytes over three tokens comes out whole, with its tokens and probabilities added up."""
+    emoji = "🙂".encode()
+    pieces, _ = run(Decoder(b"a", emoji[:1], emoji[1:3], emoji[3:] + b"b"))
+    assert [(piece.text, piece.tokens, piece.logprob) for piece in pieces] == [("a", 1, -0.5), ("🙂b", 3, -1.5)]
+
+
+def test_an_unfinished_character_at_the_end_is_dropped() -> None:
+    pieces, done = run(Decoder(b"a", "🙂".encode()[:2]), max_tokens=2)
+    assert (text(pieces), done.reason) == ("a", "length")
+
+
+def test_the_answer_ends_before_a_stop_text_inside_a_token() -> None:
+    pieces, done = run(Decoder(b"one", b"() \nmore"), stop=("\n",))
+    assert (text(pieces), done.reason, done.generated) == ("one() ", "stop", 2)
+
+
+def test_a_stop_text_over_several_tokens_is_never_shown() -> None:
+    """What may begin a stop text is held back until it is known."""
+    pieces, done = run(Decoder(b"a\n", b"\n", b"b"), stop=("\n\nb",))
+    assert (text(pieces), done.reason) == ("a", "stop")
+
+
+def test_what_was_held_back_in_vain_comes_out() -> None:
+    pieces, done = run(Decoder(b"a\n", b"\n", b"c"), stop=("\n\nb",))
+    assert (text(pieces), done.reason) == ("a\n\nc", "end")
+    pieces, done = run(Decoder(b"a\n"), stop=("\n\nb",))
+    assert (text(pieces), done.reason) == ("a\n", "end")
+
+
+def test_the_earliest_of_several_stop_texts_counts() -> None:
+    pieces, _ = run(Decoder(b"a;b\nc"), stop=("\n", ";"))
+    assert text(pieces) == "a"
+
+
+def test_a_stop_token_ends_the_answer() -> None:
+    pieces, done = run(Decoder(b"a", b"b"), stop_tokens=(chr(1001),))
+    assert (text(pieces), done.reason) == ("a", "end")
+
+
+def test_the_answer_ends_where_the_context_is_full() -> None:
+    decoder = Decoder(*[b"a"] * 200)
+    pieces, done = run(decoder, "x" * 60, max_tokens=100)
+    assert (len(text(pieces)), done.reason) == (4, "length")
+
+
+def test_a_prompt_longer_than_the_context_is_refused() -> None:
+    with pytest.raises(ServerError, match="65 tokens") as caught:
+        run(Decoder(), "x" * 65)
+    assert caught.value.next_step
+
+
+def test_a_paused_answer_finds_its_tokens_again() -> None:
+    """After a pause the sequence is asked for anew, with what has been said so far."""
+    decoder = Decoder(b"a", b"b", b"c")
+    generation = Generation(decoder, GenerateRequest("a", (Segment("xyz"),), 10), queue_ms=0.0)
+    first = generation.step()
+    generation.pause()
+    rest: list[Piece] = []
+    while not isinstance(outcome := generation.step(), Done):
+        if outcome is not None:
+            rest.append(outcome)
+    assert isinstance(first, Piece)
+    assert first.text + text(rest) == "abc"
+    assert decoder.evaluated[:2] == [3, 4]
+    assert (outcome.reused, outcome.evaluated, outcome.generated) == (0, 3, 3)
+
+
+def test_an_interrupted_step_changes_nothing() -> None:
+    decoder = Decoder(b"a")
+    generation = Generation(decoder, GenerateRequest("a", (Segment("xyz"),), 1), queue_ms=0.0)
+    decoder.interrupted = True
+    assert generation.step() is None
+    assert generation.done("cancelled").evaluated == 0
+    decoder.interrupted = False
+    assert generation.step() == Piece("a", 1, -0.5)
