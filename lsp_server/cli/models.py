@@ -173,30 +173,32 @@ def _described(model: Any) -> dict[str, Any]:
 
 
 def _table(models: list[dict[str, Any]]) -> None:
+    """A table for a terminal, and below it why the refused ones are refused."""
     from rich.table import Table
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("")
-    for heading in ("model", "where", "size", "parameters", "quantisation", "context"):
-        table.add_column(
-            heading, justify="right" if heading in ("size", "parameters", "context") else "left", no_wrap=True
-        )
-    table.add_column("completes", overflow="fold")
+    for heading in ("model", "where", "size", "parameters", "quantisation", "context", "completes"):
+        numeric = heading in ("size", "parameters", "context")
+        table.add_column(heading, justify="right" if numeric else "left", overflow="fold")
     for entry in models:
         style = "bold green" if entry["chosen"] else "" if entry["usable"] else "dim"
-        table.add_row("→" if entry["chosen"] else "", *_cells(entry), style=style)
-    # The table wraps in its own cells; the console's soft wrapping would tear its lines.
-    output.console().print(table, soft_wrap=False)
+        table.add_row("→" if entry["chosen"] else "", *_cells(entry), _verdict(entry), style=style)
+    # The table folds within its own cells; the console's soft wrapping would tear its lines.
+    out = output.console()
+    out.print(table, soft_wrap=False)
+    for entry in models:
+        if not entry["usable"]:
+            out.print(f"{entry['name']}: {entry['why_not']}", style="dim")
 
 
 def _line(entry: dict[str, Any]) -> str:
-    mark = "*" if entry["chosen"] else " "
-    return f"{mark} {'  '.join(_cells(entry))}"
+    reason = "" if entry["usable"] else f": {entry['why_not']}"
+    return f"{'*' if entry['chosen'] else ' '} {'  '.join((*_cells(entry), _verdict(entry)))}{reason}"
 
 
 def _cells(entry: dict[str, Any]) -> tuple[str, ...]:
     known = entry["parameters"] is not None
-    order = {"self-test": "yes, its order is found out when it is loaded", None: ""}
     return (
         entry["name"],
         entry["source"],
@@ -204,8 +206,12 @@ def _cells(entry: dict[str, Any]) -> tuple[str, ...]:
         _count(entry["parameters"]) if known else "?",
         entry["quantisation"] or "?",
         f"{entry['trained_context']:,}" if known else "?",
-        order.get(entry["order"], f"yes, {entry['order']}") if entry["usable"] else f"no: {entry['why_not']}",
     )
+
+
+def _verdict(entry: dict[str, Any]) -> str:
+    """Whether it completes, and in which order; `self-test` is found out when the model is loaded."""
+    return f"yes, {entry['order']}" if entry["usable"] else "no"
 
 
 def _count(parameters: int) -> str:

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,7 @@ def locate(name_or_path: str | None, places: find.Places | None = None) -> Path:
                 f"There is no model file {path}.", "Correct the path, or choose one of `codehearth models list`."
             )
         return path
-    return _named(name_or_path, find.find(places))
+    return _named(name_or_path, places).path
 
 
 @attrs.frozen
@@ -115,30 +115,35 @@ def import_model(path: Path, report: Report = lambda done, total: None) -> find.
 def use(name_or_path: str | None, places: find.Places | None = None) -> Path:
     """Writes the user's choice into their settings file, where every server finds it. None: the embedded model.
 
-    A relative path counts from the current folder. Other settings in the file are kept. Returns the model's file.
+    A relative path counts from the current folder; of a name the whole is written, because its beginning may become
+    ambiguous with the next download. Other settings in the file are kept. Returns the model's file.
     Raises ModelUnavailable for what is unknown or cannot complete, ServerError when the file cannot be written.
     """
     if name_or_path is None or name_or_path == EMBEDDED:
         _write_setting(None)
         return embedded()
     given = Path(name_or_path).expanduser()
-    value = str(given.absolute()) if given.is_file() else name_or_path
-    path = locate(value, places)
+    if given.is_file() or given.is_absolute():
+        path = locate(str(given.absolute()), places)
+        value = str(path)
+    else:
+        model = _named(name_or_path, places)
+        path, value = model.path, model.name
     check(path)
     _write_setting(value)
     return path
 
 
-def _named(name: str, models: Iterable[find.FoundModel]) -> Path:
+def _named(name: str, places: find.Places | None) -> find.FoundModel:
     """By the whole name, else by its beginning if only one model has it."""
-    models = list(models)
+    models = find.find(places)
     wanted = name.lower()
     for model in models:
         if model.name.lower() == wanted:
-            return model.path
+            return model
     beginning = [model for model in models if model.name.lower().startswith(wanted)]
     if len(beginning) == 1:
-        return beginning[0].path
+        return beginning[0]
     if beginning:
         names = ", ".join(sorted({model.name for model in beginning})[:5])
         raise ModelUnavailable(f"`{name}` can mean several models: {names}.", "Give the whole name.")

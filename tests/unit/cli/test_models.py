@@ -1,11 +1,15 @@
 """`codehearth models`, run as a person or a script runs it."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
+from rich.text import Text
 
+from lsp_server.cli import output
 from lsp_server.cli.main import main
 from lsp_server.modelstore import find
 from tests.unit.modelstore.ggufs import write
@@ -54,6 +58,17 @@ def test_without_a_terminal_each_model_is_one_line(capsys: pytest.CaptureFixture
     assert len(lines) == 4
     assert [line for line in lines if line.startswith("*")] == [lines[0]]
     assert "Q8_0" in lines[0]
+
+
+def test_on_a_terminal_there_is_a_table_with_the_reasons_below(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The chosen model is marked, and reasons are whole sentences rather than a narrow column."""
+    monkeypatch.setattr(output, "console", lambda stderr=False: Console(force_terminal=True, width=120, markup=False))
+    assert main(["models", "list"]) == 0
+    out = Text.from_ansi(capsys.readouterr().out).plain
+    assert re.search(r"→ +embedded", out)
+    assert "\nchat: Chat cannot fill in the middle: its vocabulary has no tokens for a prefix and a suffix.\n" in out
 
 
 def test_using_a_model_marks_it_in_the_list(capsys: pytest.CaptureFixture[str]) -> None:

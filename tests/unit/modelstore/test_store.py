@@ -105,17 +105,17 @@ def test_a_workspace_cannot_bring_its_own_model(
 
 
 def test_using_a_model_keeps_the_other_settings(places: Places) -> None:
-    """Only `model` changes in the user's file, and every server reads it there."""
+    """Only `model` changes in the user's file, to the whole name, and every server reads it there."""
     user_file().write_text('{"eagerness": "calm", "completion": {"mode": "line"}}')
     path = store.use("starcoder2", places)
     assert path.name == "starcoder2-3b.gguf"
     assert json.loads(user_file().read_text()) == {
         "eagerness": "calm",
         "completion": {"mode": "line"},
-        "model": "starcoder2",
+        "model": "starcoder2-3b",
     }
     read, problems = settings.read_user_file(paths.config_folder())
-    assert (read.model, problems) == ("starcoder2", [])
+    assert (read.model, problems) == ("starcoder2-3b", [])
 
 
 def test_using_a_file_writes_its_absolute_path(home: Path, places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
