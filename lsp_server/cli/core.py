@@ -61,6 +61,9 @@ class ServedCore:
         self._trees.edited(old, document, edits)
         self._service.edited(old, document, edits)
 
+    def forget(self) -> None:
+        self._service.forget()
+
     def closed(self, uri: str) -> None:
         self._trees.closed(uri)
         self._service.closed(uri)
@@ -126,7 +129,8 @@ class LocatedEngine:
 class ScriptedEngine(FakeEngine):
     """Answers from a JSON file, read anew for every request, so that a test can change its mind:
 
-    {"text": "…", "delayMs": 0, "modelError": "…", "engineError": "…"}; all are optional.
+    {"text": "…", "delayMs": 0, "modelError": "…", "engineError": "…", "promptsTo": "FILE"}; all are optional. Each
+    prompt becomes a line of that file, as a JSON string, for tests that ask what the model is shown.
     """
 
     def __init__(self, file: Path) -> None:
@@ -143,12 +147,18 @@ class ScriptedEngine(FakeEngine):
     async def generate(self, request: GenerateRequest) -> AsyncIterator[Piece | Done]:
         self._read()
         await asyncio.sleep(float(str(self._script.get("delayMs", 0))) / 1000)
+        self._record(request)
         if "engineError" in self._script:
             raise EngineUnavailable(str(self._script["engineError"]))
         async for answer in super().generate(request):
             yield answer
 
     async def close(self) -> None: ...
+
+    def _record(self, request: GenerateRequest) -> None:
+        if "promptsTo" in self._script:
+            with Path(str(self._script["promptsTo"])).open("a", encoding="utf-8") as prompts:
+                prompts.write(json.dumps("".join(segment.text for segment in request.segments)) + "\n")
 
     def _read(self) -> None:
         self._script = json.loads(self._file.read_text(encoding="utf-8"))

@@ -65,7 +65,7 @@ def parts(config: Path, script: Path | None = None) -> "Parts":
     from lsp_server.index.indexer import Indexer
     from lsp_server.server.parts import Parts
     from lsp_server.settings import read_user_file
-    from lsp_server.syntax.languages import suffixes
+    from lsp_server.syntax.languages import LANGUAGES
 
     def make_core(settings: "Settings", reader_of: "ReaderOf", on_state: "Callable[[ModelState], None]") -> "Core":
         from lsp_server.cli.core import ServedCore, engine_of
@@ -81,7 +81,7 @@ def parts(config: Path, script: Path | None = None) -> "Parts":
         make_indexer=lambda folder, settings, progress, problem: Indexer(
             folder, settings, paths.cache_folder(), on_progress=progress, on_problem=problem
         ),
-        suffixes=suffixes(),
+        suffixes=[suffix for language in LANGUAGES for suffix in language.suffixes],
         strict=script is not None,
     )
 

@@ -65,6 +65,10 @@ class Core(Protocol):
 
     def closed(self, uri: str) -> None: ...
 
+    def forget(self) -> None:
+        """The settings have changed: what was suggested before may not be what is suggested now."""
+        ...
+
     async def close(self) -> None: ...
 
 

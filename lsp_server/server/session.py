@@ -80,8 +80,11 @@ class Session:
 
     def configure(self, workspace: Any) -> None:
         """The editor's settings have changed."""
+        before = self.settings
         self._workspace = section(workspace)
         self._settle()
+        if self.settings != before:
+            self.core.forget()
         self.folders.follow(self.settings.index)
 
     async def close(self) -> None:
@@ -158,6 +161,8 @@ class Session:
         uri = query.document.uri
         if self.paused:
             return self._record(uri, silent("paused", "Suggestions are paused."))
+        if not query.settings.completion.enabled:
+            return self._record(uri, silent("disabled", "Suggestions are switched off in the settings."))
         with self._newest(uri) as token, self.status.working():
             try:
                 return self._record(uri, await self.core.complete(query, token))

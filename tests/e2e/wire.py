@@ -19,6 +19,9 @@ Json = Any
 SECONDS = 20.0
 """Deadline of every wait: far above what any of them takes, on a machine that is busy with other things."""
 
+ROOT = Path(__file__).resolve().parents[2]
+"""The checkout under test, whatever is installed."""
+
 CAPABILITIES: Json = {
     "general": {"positionEncodings": ["utf-16"]},
     "textDocument": {"inlineCompletion": {"dynamicRegistration": True}, "completion": {"dynamicRegistration": True}},
@@ -56,7 +59,7 @@ class Wire:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=folder,
-            env={**os.environ, "CODEHEARTH_HOME": str(home), **(environment or {})},
+            env={**os.environ, "PYTHONPATH": str(ROOT), "CODEHEARTH_HOME": str(home), **(environment or {})},
         )
         self.stderr: list[str] = []
         self._threads = [

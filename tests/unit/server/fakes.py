@@ -80,6 +80,7 @@ class FakeCore:
         self.edits: list[tuple[str, str, int]] = []
         self.closed_uris: list[str] = []
         self.cancelled = 0
+        self.forgotten = 0
         self.settings: Settings | None = None
         self.on_state: Callable[[ModelState], None]
 
@@ -112,6 +113,9 @@ class FakeCore:
 
     def edited(self, old: Document, document: Document, edits: Sequence[Edit]) -> None:
         self.edits.append((old.text, document.text, len(edits)))
+
+    def forget(self) -> None:
+        self.forgotten += 1
 
     def closed(self, uri: str) -> None:
         self.closed_uris.append(uri)

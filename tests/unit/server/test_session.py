@@ -182,6 +182,22 @@ async def test_pause_and_resume(world: World) -> None:
     assert session.status.now().state == "ready"
 
 
+async def test_switched_off_in_the_settings(world: World) -> None:
+    """Nothing is asked; switching it on again forgets what was suggested under other settings."""
+    session = begin(world, workspace={"completion": {"enabled": False}})
+    uri = opened(session)
+    assert (await ask(session)).items == ()
+    assert session.status.now().state == "off"
+    explanation = session.explanation(uri)
+    assert explanation is not None
+    assert explanation.silence == "disabled"
+    session.configure(None)
+    assert world.core.forgotten == 1
+    session.configure(None)
+    assert world.core.forgotten == 1
+    assert len((await ask(session)).items) == 1
+
+
 async def test_a_pause_ends_by_itself(world: World) -> None:
     """After its minutes."""
     session = begin(world)
