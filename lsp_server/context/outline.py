@@ -67,7 +67,9 @@ def _entries(path: str, reader: IndexReader, nearby: Nearby, budget: int) -> Ite
         if target is None or target == path:
             continue
         if imported.name is not None and imported.name != "*":
-            found = _definition(reader, target, imported.name, MOST_HOPS)
+            # A default export usually bears the name under which it is imported.
+            name = imported.alias or imported.name if imported.name == "default" else imported.name
+            found = _definition(reader, target, name, MOST_HOPS)
             if found is not None:
                 if found.path != path:
                     yield _Entry(found.path, found.line, found.name, _head(reader, found, nearby, budget), rank)

@@ -1,0 +1,75 @@
+"""What one request did, hop by hop, kept until it becomes the answer's explanation. Numbers and names only."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+from lsp_server.completion.flight import Flight
+from lsp_server.completion.query import Answer, Completion, Explanation, Query, Silence
+from lsp_server.context.snippet import Snippet
+from lsp_server.engine.protocol import Done
+from lsp_server.text import Span
+from lsp_server.trace import span
+
+Mode = Literal["none", "line", "block"]
+
+
+class Ledger:
+    """Written by the hops of one request, in their order; `shown` and `silent` close it."""
+
+    def __init__(self, query: Query) -> None:
+        self.query = query
+        self.mode: Mode = "none"
+        self.snippets: tuple[Snippet, ...] = ()
+        self.from_cache = False
+        self.reanchored: str | None = None
+        self.done: Done | None = None
+        self.logprob: float | None = None
+        self.milliseconds: dict[str, float] = {}
+        self._began = time.perf_counter()
+
+    @contextmanager
+    def hop(self, name: str) -> Iterator[None]:
+        """Times one hop; a hop that is passed twice counts both times."""
+        began = time.perf_counter()
+        with span(name):
+            try:
+                yield
+            finally:
+                took = (time.perf_counter() - began) * 1000
+                self.milliseconds[name] = self.milliseconds.get(name, 0.0) + took
+
+    def account(self, flight: Flight) -> None:
+        """Takes over what the engine did, once per flight, also where a superseded request had asked for it."""
+        self.logprob = flight.mean_logprob()
+        if not flight.accounted:
+            flight.accounted = True
+            self.done = flight.done
+
+    def shown(self, text: str) -> Answer:
+        query = self.query
+        item = Completion(text, Span(query.offset, query.offset), self.from_cache)
+        return Answer((item,), False, self.explanation(None, ""))
+
+    def silent(self, silence: Silence, detail: str = "") -> Answer:
+        return Answer((), silence == "superseded", self.explanation(silence, detail))
+
+    def explanation(self, silence: Silence | None, detail: str) -> Explanation:
+        done = self.done
+        times = {**self.milliseconds, "total": (time.perf_counter() - self._began) * 1000}
+        if done is not None:
+            times.update(queue=done.queue_ms, prefill=done.prefill_ms, decode=done.decode_ms)
+        return Explanation(
+            mode=self.mode,
+            snippets=self.snippets,
+            from_cache=self.from_cache,
+            reanchored=self.reanchored,
+            reused=done.reused if done else 0,
+            evaluated=done.evaluated if done else 0,
+            generated=done.generated if done else 0,
+            milliseconds={name: round(value, 3) for name, value in times.items()},
+            logprob=self.logprob,
+            silence=silence,
+            detail=detail,
+        )

@@ -1,0 +1,357 @@
+"""One inline completion, from the query to the answer: the route of ARCHITECTURE.md, hop by hop.
+
+Lives on the event loop and never blocks it. Talks to nobody about the protocol: the server converts and decides what
+is superseded; here a superseded token stops everything that is under way for it, engine included.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import attrs
+
+from lsp_server.cancel import CancelToken
+from lsp_server.completion import gate, postprocess, prompt, trigger
+from lsp_server.completion.cache import Cache
+from lsp_server.completion.flight import Flight
+from lsp_server.completion.ledger import Ledger
+from lsp_server.completion.model import ActiveModel, ModelState
+from lsp_server.completion.pace import Pace
+from lsp_server.completion.place import Mode
+from lsp_server.completion.prompts import Prompts, ReaderOf
+from lsp_server.completion.query import Answer, Explanation, Query, Silence
+from lsp_server.documents.document import Document, Edit
+from lsp_server.documents.trees import Trees
+from lsp_server.engine.protocol import Engine, GenerateRequest, Priority, Segment
+from lsp_server.errors import EngineUnavailable, ModelUnavailable, ServerError
+from lsp_server.modelstore.card import ModelCard
+from lsp_server.syntax.trees import SyntaxTree
+from lsp_server.trace import span
+
+SENTENCES: Mapping[Silence, str] = {
+    "disabled": "Suggestions are switched off.",
+    "paused": "Suggestions are paused.",
+    "language": "Suggestions are switched off for this language.",
+    "too_large": "This file is too large.",
+    "binary": "This file does not look like text.",
+    "position": "Nothing is suggested at a place like this one.",
+    "comment": "Nothing is suggested inside comments.",
+    "no_model": "There is no model that can complete yet.",
+    "engine": "The engine did not answer.",
+    "superseded": "A newer request took over.",
+    "empty": "The model had nothing to add here.",
+    "duplicate": "The suggestion only repeated what stands here already.",
+    "unsure": "The model was not sure enough.",
+    "broken": "The suggestion would not have been valid code.",
+    "deadline": "The suggestion came too late.",
+    "selected": "No suggestion goes on from the item selected in the menu.",
+}
+"""What a person is told when nothing is shown."""
+
+DEADLINE_S = 2.0
+"""An automatic suggestion that comes later is about a place the person has left."""
+
+EXPLICIT_DEADLINE_S = 60.0
+"""Somebody who asked by a key waits, even for a model that is being loaded; not for ever."""
+
+TREE_PATIENCE_S = 0.1
+"""An incremental parse of a very large file takes 15 ms; without a tree the answer is only a little worse."""
+
+LINE_TOKENS = 64
+"""Longest answer in line mode; longer lines of code are rare and unreadable."""
+
+USUAL_TOKENS: Mapping[Mode, int] = {"line": 12, "block": 60}
+"""Answers are about this long, for predicting their cost."""
+
+
+class CompletionService:
+    """The heart of the server. One per server; all methods on the event loop.
+
+    reader_of: the index of a workspace folder, or None while there is none.
+    on_state: hears of every change of the model's state.
+    """
+
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        trees: Trees,
+        reader_of: ReaderOf,
+        clock: Callable[[], float] = time.monotonic,
+        on_state: Callable[[ModelState], None] | None = None,
+    ) -> None:
+        self._engine = engine
+        self._trees = trees
+        self._clock = clock
+        self._model = ActiveModel(engine, on_state)
+        self._prompts = Prompts(reader_of)
+        self._cache = Cache()
+        self._pace = Pace()
+        self._flights: dict[str, Flight] = {}
+        self._shown: dict[str, _Shown] = {}
+        self._explanations: dict[str, Explanation] = {}
+        self._prefetch: asyncio.Task[None] | None = None
+        # A thread of its own: the tree thread parses and the context thread asks the index meanwhile.
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="codehearth-postprocess")
+
+    async def load(self) -> ModelState:
+        """Loads the model ahead of the first request. Raises ModelUnavailable or EngineUnavailable."""
+        await self._model.card()
+        return self._model.state
+
+    async def complete(self, query: Query, token: CancelToken) -> Answer:
+        """The answer for the query's version of the document. Ends within milliseconds of the token's cancellation.
+
+        Never raises ServerError: a model or an engine that cannot be used is silence, with its sentence as detail.
+        """
+        # Before the first await, while the older request that has begun the flight is still aboard.
+        ticket = _Ticket(Ledger(query), *self._boarded(query))
+        self._stop_prefetch()
+        with span("completion") as timed:
+            route = asyncio.create_task(self._route(ticket))
+            superseded = asyncio.create_task(token.wait())
+            limit = DEADLINE_S if query.automatic else EXPLICIT_DEADLINE_S
+            try:
+                await asyncio.wait({route, superseded}, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
+                if token.cancelled:
+                    answer = ticket.ledger.silent("superseded")
+                elif route.done():
+                    answer = route.result()
+                else:
+                    loading = self._model.state.state == "loading"
+                    answer = ticket.ledger.silent("no_model" if loading else "deadline", self._model.state.sentence)
+            finally:
+                superseded.cancel()
+                route.cancel()
+                self._leave(ticket)
+            timed.note(mode=answer.explanation.mode, silence=answer.explanation.silence or "shown")
+        return self._recorded(query, answer)
+
+    def edited(self, old: Document, document: Document, edits: Sequence[Edit]) -> None:
+        """After each change, before the next request: remembers the place and notices an accepted suggestion.
+
+        Acceptance is seen in the text itself, so that it works in editors that never tell: the shown text, or its
+        first word or line, stands where it was shown. The next completion is then fetched ahead.
+        """
+        self._prompts.edited(old, document, edits)
+        shown = self._shown.get(document.uri)
+        length = _accepted(shown, document, edits) if shown is not None else 0
+        if shown is not None and length:
+            if length == len(shown.text):
+                del self._shown[document.uri]
+            offset = shown.query.offset + length
+            query = attrs.evolve(shown.query, document=document, offset=offset, automatic=True, popup=None)
+            self._stop_prefetch()
+            self._prefetch = asyncio.get_running_loop().create_task(self._fetch_ahead(query))
+
+    def closed(self, uri: str) -> None:
+        """Drops everything that is kept for one document."""
+        self._prompts.closed(uri)
+        self._cache.forget(uri)
+        self._flights.pop(uri, None)
+        self._shown.pop(uri, None)
+        self._explanations.pop(uri, None)
+
+    def explanation(self, uri: str) -> Explanation | None:
+        """Of the last answer for this document that was not superseded."""
+        return self._explanations.get(uri)
+
+    def forget(self) -> None:
+        """Drops every suggestion and every prompt, for settings that change what would be answered."""
+        self._stop_prefetch()
+        self._prompts.forget()
+        self._cache = Cache()
+        self._shown.clear()
+
+    async def close(self) -> None:
+        """Stops what is under way. Requests that still run end as their tasks are cancelled."""
+        self._stop_prefetch()
+        self._model.close()
+        self._prompts.close()
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    async def _route(self, ticket: "_Ticket", *, ahead: bool = False) -> Answer:
+        """The hops. `ahead`: nobody waits for the answer yet."""
+        ledger, query = ticket.ledger, ticket.ledger.query
+        with ledger.hop("trigger"):
+            decision = trigger.decide(query, None)
+        if decision.silence is not None:
+            return ledger.silent(decision.silence, decision.detail)
+        with ledger.hop("cache"):
+            hit = self._cache.get(query)
+        if hit is not None:
+            ledger.from_cache = True
+            ledger.mode = hit.mode
+            return ledger.shown(hit.text) if hit.text else ledger.silent("empty", "The model was asked here before.")
+        with ledger.hop("tree"):
+            tree = await self._tree(query)
+        with ledger.hop("trigger"):
+            decision = trigger.decide(query, tree)
+        if decision.silence is not None or decision.mode == "none":
+            return ledger.silent(decision.silence or "position", decision.detail)
+        ledger.mode = mode = decision.mode
+        try:
+            flight = await self._landed(ticket, mode, tree, ahead=ahead)
+        except (ModelUnavailable, EngineUnavailable) as error:
+            self._model.failed(error)
+            return ledger.silent("no_model" if isinstance(error, ModelUnavailable) else "engine", str(error))
+        except ServerError as error:
+            return ledger.silent("engine", str(error))
+        ledger.account(flight)
+        if flight.reason in ("superseded", "cancelled", "deadline"):
+            return ledger.silent("deadline" if flight.reason == "deadline" else "superseded")
+        with ledger.hop("postprocess"):
+            text, silence, detail = await self._finished(flight.text[len(ticket.typed) :], flight, query, tree)
+        self._cache.put(query, None if silence else text, mode)
+        return ledger.silent(silence, detail) if silence else ledger.shown(text)
+
+    async def _tree(self, query: Query) -> SyntaxTree | None:
+        try:
+            return await asyncio.wait_for(self._trees.at(query.document), TREE_PATIENCE_S)
+        except TimeoutError:
+            return None
+
+    async def _landed(self, ticket: "_Ticket", mode: Mode, tree: SyntaxTree | None, *, ahead: bool) -> Flight:
+        """The complete answer: of the flight that the ticket is for, or of one of its own."""
+        if ticket.flight is not None and ticket.flight.mode == mode:
+            await ticket.flight.landed()
+            return ticket.flight
+        self._leave(ticket)
+        ticket.typed = ""
+        ledger, query = ticket.ledger, ticket.ledger.query
+        with ledger.hop("model"):
+            card = await self._model.card()
+        self._pace.heed(card)
+        with ledger.hop("debounce"):
+            if query.automatic and not ahead:
+                await asyncio.sleep(self._debounce_s(query, card, mode))
+        while True:
+            segments = await self._prompts.prepare(ledger, tree, card)
+            ticket.flight = self._take_off(query, mode, tree, card, segments, ahead=ahead)
+            try:
+                await ticket.flight.landed()
+                self._pace.learn(ticket.flight.done)
+                return ticket.flight
+            except ServerError as error:
+                # Any other refusal may mean that the text is denser than the model's average and did not fit.
+                if isinstance(error, (ModelUnavailable, EngineUnavailable)) or not self._prompts.shrink(query):
+                    raise
+                self._leave(ticket)
+
+    def _take_off(
+        self,
+        query: Query,
+        mode: Mode,
+        tree: SyntaxTree | None,
+        card: ModelCard,
+        segments: tuple[Segment, ...],
+        *,
+        ahead: bool,
+    ) -> Flight:
+        room = prompt.answer_tokens(card)
+        request = GenerateRequest(
+            lane=f"inline {query.folder or query.document.uri}",
+            segments=segments,
+            max_tokens=min(LINE_TOKENS, room) if mode == "line" else room,
+            stop=("\n",) if mode == "line" else (),
+            stop_tokens=card.fim.stop_tokens,
+            priority=Priority.PREWARM if ahead else Priority.INLINE,
+            deadline_ms=int(DEADLINE_S * 1000) if query.automatic else None,
+        )
+        flight = Flight(query, tree, mode, self._clock)
+        flight.board()
+        flight.begin(self._engine, request)
+        self._flights[query.document.uri] = flight
+        return flight
+
+    def _debounce_s(self, query: Query, card: ModelCard, mode: Mode) -> float:
+        appended = self._prompts.appended(query, card)
+        anew = min(float(card.context_tokens), len(query.document.text) / card.characters_per_token)
+        tokens = anew if appended is None else 1 + appended / card.characters_per_token
+        cost = self._pace.cost_ms(tokens, USUAL_TOKENS[mode])
+        return self._pace.debounce_s(query.settings.completion.debounce_ms, cost)
+
+    async def _finished(
+        self, text: str, flight: Flight, query: Query, tree: SyntaxTree | None
+    ) -> tuple[str, Silence | None, str]:
+        """The text to insert, or why it is not shown. Off the loop: a repair parses the document a few times."""
+        loop = asyncio.get_running_loop()
+        processed = await loop.run_in_executor(self._thread, postprocess.run, text, query, tree, flight.mode)
+        if processed.silence is not None:
+            return "", processed.silence, processed.detail
+        return processed.text, gate.decide(processed.text, flight.mean_logprob(), query, flight.mode), ""
+
+    def _boarded(self, query: Query) -> tuple[Flight | None, str]:
+        """A place aboard the flight that is producing what was typed since it began, and what that is."""
+        flight = self._flights.get(query.document.uri)
+        typed = flight.typed_along(query) if flight is not None else None
+        if flight is None or typed is None:
+            return None, ""
+        flight.board()
+        return flight, typed
+
+    def _leave(self, ticket: "_Ticket") -> None:
+        """The last one out stops the engine; whole lines of a block that were written by then are kept."""
+        flight, ticket.flight = ticket.flight, None
+        if flight is None:
+            return
+        unfinished = flight.flying
+        if flight.leave() and unfinished and flight.mode == "block" and (end := flight.text.rfind("\n")) > 0:
+            processed = postprocess.run(flight.text[:end], flight.query, None, flight.mode)
+            if processed.silence is None:
+                self._cache.put(flight.query, processed.text, flight.mode)
+
+    async def _fetch_ahead(self, query: Query) -> None:
+        ticket = _Ticket(Ledger(query), None, "")
+        try:
+            await self._route(ticket, ahead=True)
+        finally:
+            self._leave(ticket)
+
+    def _stop_prefetch(self) -> None:
+        """A request that boarded its flight keeps that going; otherwise nobody wants it any more."""
+        if self._prefetch is not None:
+            self._prefetch.cancel()
+            self._prefetch = None
+
+    def _recorded(self, query: Query, answer: Answer) -> Answer:
+        if not answer.superseded:
+            uri = query.document.uri
+            self._explanations[uri] = answer.explanation
+            self._shown.pop(uri, None)
+            if answer.items:
+                self._shown[uri] = _Shown(query, answer.items[0].text)
+        return answer
+
+
+@attrs.define
+class _Ticket:
+    """One request's account, the flight it is aboard, and what was typed between that flight's query and its own."""
+
+    ledger: Ledger
+    flight: Flight | None
+    typed: str
+
+
+@attrs.frozen
+class _Shown:
+    """The last suggestion of a document, to be recognised when it is accepted."""
+
+    query: Query
+    text: str
+
+
+def _accepted(shown: _Shown, document: Document, edits: Sequence[Edit]) -> int:
+    """How many characters of the shown text stand in the document by acceptance; 0 when there was none.
+
+    All of them count however they came. A part counts when one edit inserted more than a key does.
+    """
+    offset, text = shown.query.offset, shown.text
+    if document.text.startswith(text, offset):
+        return len(text)
+    if len(edits) == 1 and len(edits[0].inserted) > 1 and edits[0].span.start >= offset:
+        length = edits[0].span.start + len(edits[0].inserted) - offset
+        if length < len(text) and document.text.startswith(text[:length], offset):
+            return length
+    return 0

@@ -1,0 +1,480 @@
+"""One inline completion from query to answer, with a scripted engine: what is asked, what is shown, what is stopped."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from lsp_server.cancel import CancelToken
+from lsp_server.completion.model import ModelState
+from lsp_server.completion.query import Answer, Query, Silence
+from lsp_server.completion.service import SENTENCES, CompletionService
+from lsp_server.documents.document import Document, Edit
+from lsp_server.engine.fake import FACTS, FakeEngine
+from lsp_server.engine.protocol import Done, GenerateRequest, ModelFacts, Piece, Priority
+from lsp_server.errors import EngineUnavailable, ModelUnavailable, ServerError
+from lsp_server.index.values import IndexReader
+from lsp_server.settings import CompletionSettings, ContextSettings, Settings
+from lsp_server.text import LineIndex, Span
+from tests.unit.context.small_index import SmallIndex
+
+SECONDS = 5.0
+"""Nothing here waits for a clock; this only ends a test that hangs."""
+
+FOLDER = Path("/work")
+PATH = FOLDER / "a.py"
+
+
+class NoTrees:
+    """No tree for any document."""
+
+    async def at(self, document: Document) -> None:
+        return None
+
+
+class Editor:
+    """One open document with a cursor, and the service that is asked about it."""
+
+    def __init__(self, marked: str, service: CompletionService, *, folder: Path | None = FOLDER) -> None:
+        self.service = service
+        self.folder = folder
+        self.settings = Settings(completion=CompletionSettings(debounce_ms=0))
+        self.text, self.cursor = marked.replace("<CURSOR>", ""), marked.index("<CURSOR>")
+        self.version = 1
+        self.token: CancelToken | None = None
+
+    def document(self) -> Document:
+        return Document("file:///work/a.py", PATH, "python", self.version, self.text, LineIndex.of(self.text))
+
+    def query(self, automatic: bool = True) -> Query:
+        return Query(self.document(), self.cursor, self.settings, self.folder, automatic)
+
+    def change(self, span: Span, inserted: str) -> None:
+        """As didChange brings it."""
+        old = self.document()
+        self.text = self.text[: span.start] + inserted + self.text[span.end :]
+        self.version += 1
+        self.cursor = span.start + len(inserted)
+        self.service.edited(old, self.document(), [Edit(span, inserted)])
+
+    def type(self, text: str) -> None:
+        for character in text:
+            self.change(Span(self.cursor, self.cursor), character)
+
+    def accept(self, text: str) -> None:
+        self.change(Span(self.cursor, self.cursor), text)
+
+    def ask(self, *, automatic: bool = True) -> "asyncio.Task[Answer]":
+        """As the server asks: the newest request supersedes the older."""
+        if self.token is not None:
+            self.token.cancel("superseded")
+        self.token = CancelToken()
+        return asyncio.create_task(self.service.complete(self.query(automatic), self.token))
+
+    async def answer(self, *, automatic: bool = True) -> Answer:
+        async with asyncio.timeout(SECONDS):
+            return await self.ask(automatic=automatic)
+
+
+
+def service_for(
+    engine: FakeEngine,
+    *,
+    reader: IndexReader | None = None,
+    on_state: Callable[[ModelState], None] | None = None,
+) -> CompletionService:
+    return CompletionService(
+        engine=engine,
+        trees=NoTrees(),  # type: ignore[arg-type]
+        reader_of=lambda folder: reader,
+        on_state=on_state,
+    )
+
+
+@pytest.fixture
+async def close() -> AsyncIterator[list[Editor]]:
+    """Editors whose service ends with the test."""
+    editors: list[Editor] = []
+    yield editors
+    for editor in editors:
+        await editor.service.close()
+
+
+@pytest.fixture
+def opened(close: list[Editor]) -> Callable[..., Editor]:
+    def open_(marked: str, engine: FakeEngine, *, folder: Path | None = FOLDER, **options: Any) -> Editor:
+        editor = Editor(marked, service_for(engine, **options), folder=folder)
+        close.append(editor)
+        return editor
+
+    return open_
+
+
+Open = Callable[..., Editor]
+
+FILE = "def f(items):\n    total = <CURSOR>\n    return total\n"
+
+
+async def within(wait: Coroutine[Any, Any, Any]) -> Any:
+    async with asyncio.timeout(SECONDS):
+        return await wait
+
+
+async def test_a_line_is_offered_at_the_cursor(opened: Open) -> None:
+    """The answer is one item: plain text for an empty range at the cursor."""
+    editor = opened(FILE, FakeEngine("sum(items)\nmore"))
+    answer = await editor.answer()
+    (item,) = answer.items
+    assert item.text == "sum(items)"
+    assert item.span == Span(editor.cursor, editor.cursor)
+    assert not answer.superseded
+
+
+async def test_the_prompt_is_the_documents(opened: Open) -> None:
+    """Head, suffix and prefix as the model's format has them, and a line stops at its end."""
+    engine = FakeEngine("sum(items)")
+    await opened(FILE, engine).answer()
+    assert engine.prompts == [
+        "<|repo_name|>work\n<|file_sep|>a.py\n<|fim_prefix|><|fim_suffix|>\n    return total\n"
+        "<|fim_middle|>def f(items):\n    total = "
+    ]
+    assert engine.requests[0].request.stop == ("\n",)
+    assert engine.requests[0].request.priority == Priority.INLINE
+
+
+async def test_every_answer_is_explained(opened: Open) -> None:
+    """Hops, tokens, why the prompt was begun anew, and how sure the model was."""
+    editor = opened(FILE, FakeEngine("sum(items)", logprob=-0.2))
+    explanation = (await editor.answer()).explanation
+    assert explanation.mode == "line"
+    assert explanation.reanchored == "first request"
+    assert (explanation.reused, explanation.generated) == (0, len("sum(items)"))
+    assert explanation.evaluated > 0
+    assert explanation.logprob == pytest.approx(-0.2)
+    assert explanation.silence is None
+    hops = {"trigger", "cache", "debounce", "tree", "context", "prompt", "queue", "prefill", "decode", "postprocess", "total"}
+    assert hops <= explanation.milliseconds.keys()
+    assert editor.service.explanation("file:///work/a.py") == explanation
+
+
+async def test_typing_along_needs_no_engine(opened: Open) -> None:
+    """What was offered is offered further while it is typed, from the cache."""
+    engine = FakeEngine("sum(items)")
+    editor = opened(FILE, engine)
+    await editor.answer()
+    editor.type("sum")
+    answer = await editor.answer()
+    assert answer.items[0].text == "(items)"
+    assert answer.items[0].from_cache
+    assert answer.explanation.from_cache
+    assert len(engine.requests) == 1
+
+
+async def test_typing_something_else_appends_to_the_prompt(opened: Open) -> None:
+    """The next prompt begins with all of the last one."""
+    engine = FakeEngine(["sum(items)", "len(items)"])
+    editor = opened(FILE, engine)
+    await editor.answer()
+    editor.type("le")
+    answer = await editor.answer()
+    assert answer.explanation.reanchored is None
+    assert engine.prompts[1] == engine.prompts[0] + "le"
+
+
+async def test_a_jump_is_explained(opened: Open) -> None:
+    """A cursor that moved begins a new prompt and says so."""
+    editor = opened("a = 1\nb = 2\n" + FILE, FakeEngine("sum(items)"))
+    await editor.answer()
+    editor.cursor = len("a = 1")
+    answer = await editor.answer()
+    assert answer.explanation.reanchored == "jump"
+
+
+async def test_a_newer_request_stops_the_engine(opened: Open) -> None:
+    """The older request is answered as superseded and its generation is closed at once."""
+    engine = FakeEngine("sum(items)")
+    engine.hold()
+    editor = opened(FILE, engine)
+    older = editor.ask()
+    request = await within(engine.request(0))
+    editor.type("x")
+    newer = editor.ask()
+    assert (await within(older)).superseded
+    await within(request.finished.wait())
+    assert request.cancelled
+    engine.release()
+    assert (await within(newer)).items
+    assert editor.service.explanation("file:///work/a.py") == (await newer).explanation
+
+
+async def test_the_clients_cancellation_stops_the_engine(opened: Open) -> None:
+    """Cancelling the handler's task flies through and closes the generation."""
+    engine = FakeEngine("sum(items)")
+    engine.hold()
+    task = opened(FILE, engine).ask()
+    request = await within(engine.request(0))
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await within(request.finished.wait())
+    assert request.cancelled
+
+
+async def test_typing_what_is_being_generated_joins_the_generation(opened: Open) -> None:
+    """The running generation goes on for the newer request instead of being asked again."""
+    engine = FakeEngine("sum(items)", piece_size=4)
+    engine.hold()
+    editor = opened(FILE, engine)
+    older = editor.ask()
+    await within(engine.request(0))
+    engine.step()
+    await within(_until(lambda: _flying_text(editor) == "sum("))
+    editor.type("su")
+    newer = editor.ask()
+    assert (await within(older)).superseded
+    engine.release()
+    assert (await within(newer)).items[0].text == "m(items)"
+    assert len(engine.requests) == 1
+    assert not engine.requests[0].cancelled
+
+
+async def test_whole_lines_of_a_cancelled_block_are_kept(opened: Open) -> None:
+    """What a block had said before it was cancelled is offered when the person returns."""
+    engine = FakeEngine("    first = 1\n    second = 2\n    third", piece_size=100)
+    editor = opened("def f():\n<CURSOR>\n", engine)
+    editor.settings = attrs.evolve(editor.settings, completion=CompletionSettings(mode="block", debounce_ms=0))
+    engine.hold()
+    older = editor.ask()
+    await within(engine.request(0))
+    engine.step()
+    await within(_until(lambda: "third" in _flying_text(editor)))
+    editor.type("x")
+    newer = editor.ask()
+    assert (await within(older)).superseded
+    engine.release()
+    await within(newer)
+    editor.change(Span(editor.cursor - 1, editor.cursor), "")
+    answer = await editor.answer()
+    assert answer.explanation.from_cache
+    assert answer.items[0].text == "    first = 1\n    second = 2"
+
+
+async def test_an_accepted_suggestion_fetches_the_next_one(opened: Open) -> None:
+    """The text shows the acceptance; the answer is there before it is asked for."""
+    engine = FakeEngine(["items[0]", " + items[1]"])
+    editor = opened(FILE, engine)
+    shown = (await editor.answer()).items[0].text
+    editor.accept(shown)
+    request = await within(engine.request(1))
+    assert request.request.priority == Priority.PREWARM
+    await within(request.finished.wait())
+    answer = await editor.answer()
+    assert answer.items[0].text == " + items[1]"
+    assert len(engine.requests) == 2
+
+
+async def test_a_request_joins_what_is_being_fetched(opened: Open) -> None:
+    """A request for the place that is being prefetched does not ask twice."""
+    engine = FakeEngine(["items[0]", " + items[1]"])
+    editor = opened(FILE, engine)
+    shown = (await editor.answer()).items[0].text
+    engine.hold()
+    editor.accept(shown)
+    await within(engine.request(1))
+    task = editor.ask()
+    await asyncio.sleep(0)
+    engine.release()
+    assert (await within(task)).items[0].text == " + items[1]"
+    assert len(engine.requests) == 2
+    assert not engine.requests[1].cancelled
+
+
+async def test_a_request_elsewhere_stops_the_prefetch(opened: Open) -> None:
+    """Nobody wants the prefetched place any more."""
+    engine = FakeEngine(["items[0]", " + items[1]", "1"])
+    editor = opened("a = \n" + FILE, engine)
+    shown = (await editor.answer()).items[0].text
+    engine.hold()
+    editor.accept(shown)
+    prefetch = await within(engine.request(1))
+    editor.cursor = len("a = ")
+    task = editor.ask()
+    await within(prefetch.finished.wait())
+    assert prefetch.cancelled
+    engine.release()
+    await within(task)
+
+
+async def test_an_accepted_first_word_is_noticed(opened: Open) -> None:
+    """The rest of the suggestion is offered further without the engine."""
+    engine = FakeEngine("items[0] + items[1]")
+    editor = opened(FILE, engine)
+    await editor.answer()
+    editor.accept("items")
+    answer = await editor.answer()
+    assert answer.items[0].text == "[0] + items[1]"
+    assert len(engine.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("problem", "silence"),
+    [
+        (ModelUnavailable("The model is missing.", "Choose another."), "no_model"),
+        (EngineUnavailable("The engine does not start.", "Look into its log."), "engine"),
+    ],
+)
+async def test_a_missing_model_is_silence_with_its_sentence(
+    opened: Open, problem: ServerError, silence: Silence
+) -> None:
+    """Typing goes on undisturbed; the listener hears of it once."""
+    engine = FakeEngine()
+    engine.facts = problem
+    heard: list[ModelState] = []
+    editor = opened(FILE, engine, on_state=heard.append)
+    for _ in range(2):
+        answer = await editor.answer()
+        assert answer.items == ()
+        assert answer.explanation.silence == silence
+        assert answer.explanation.detail == str(problem)
+    assert [state.state for state in heard] == ["loading", "error", "loading", "error"]
+
+
+async def test_an_engine_that_dies_is_silence(opened: Open) -> None:
+    """A missing suggestion is all that is noticed, and the next request works."""
+    engine = FakeEngine([EngineUnavailable("The engine has ended."), "sum(items)"])
+    editor = opened(FILE, engine)
+    assert (await editor.answer()).explanation.silence == "engine"
+    assert (await editor.answer()).items
+
+
+async def test_a_prompt_that_does_not_fit_is_made_smaller(opened: Open) -> None:
+    """Text denser than the model's average is shown a smaller piece instead of nothing."""
+    lines = "".join(f"value_{number} = {number}\n" for number in range(500))
+
+    def script(text: str) -> str | ServerError:
+        return ServerError("The prompt does not fit.") if len(text) > 3000 else "sum(items)"
+
+    engine = FakeEngine(script)
+    answer = await opened(lines + FILE, engine).answer()
+    assert answer.items[0].text == "sum(items)"
+    assert len(engine.requests) >= 2
+
+
+async def test_a_late_automatic_answer_is_not_shown(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the deadline the person is elsewhere; the engine is stopped."""
+    monkeypatch.setattr("lsp_server.completion.service.DEADLINE_S", 0.3)
+    engine = FakeEngine("sum(items)")
+    engine.hold()
+    task = opened(FILE, engine).ask()
+    request = await within(engine.request(0))
+    assert (await within(task)).explanation.silence == "deadline"
+    await within(request.finished.wait())
+    assert request.cancelled
+
+
+async def test_nothing_generated_is_remembered(opened: Open) -> None:
+    """A place where the model has nothing to say is not asked about again."""
+    engine = FakeEngine("")
+    editor = opened(FILE, engine)
+    assert (await editor.answer()).explanation.silence == "empty"
+    assert (await editor.answer()).explanation.silence == "empty"
+    assert len(engine.requests) == 1
+
+
+async def test_related_code_is_in_the_prompt_with_its_reason(opened: Open) -> None:
+    """The index is asked, and the explanation lists what was used."""
+    files = {"a.py": "from b import helper\n", "b.py": "def helper(items):\n    return items\n"}
+    engine = FakeEngine("helper(items)")
+    editor = opened("from b import helper\n" + FILE, engine, reader=SmallIndex(files))
+    answer = await editor.answer(automatic=False)
+    assert "<|file_sep|>b.py\ndef helper(items)\n" in engine.prompts[0]
+    assert answer.explanation.snippets[0].path == "b.py"
+    assert answer.explanation.snippets[0].reason == "defines helper, imported here"
+
+
+async def test_the_index_is_asked_once_per_definition(opened: Open) -> None:
+    """Typing and jumping within one definition keep the snippets."""
+    reader = SmallIndex({"a.py": "from b import helper\n", "b.py": "def helper(items):\n    return items\n"})
+    editor = opened("from b import helper\n" + FILE, FakeEngine(["one()", "two()", "three()"]), reader=reader)
+    await editor.answer(automatic=False)
+    asked = reader.asked
+    editor.type("x")
+    await editor.answer(automatic=False)
+    editor.cursor -= 8
+    answer = await editor.answer(automatic=False)
+    assert answer.explanation.reanchored == "jump"
+    assert reader.asked == asked
+
+
+async def test_related_code_can_be_switched_off(opened: Open) -> None:
+    """`context.enabled` false leaves the index alone."""
+    reader = SmallIndex({"b.py": "def helper(items):\n    return items\n"})
+    editor = opened(FILE, FakeEngine("sum(items)"), reader=reader)
+    editor.settings = Settings(context=ContextSettings(enabled=False))
+    await editor.answer()
+    assert reader.asked == 0
+
+
+async def test_a_file_outside_every_workspace_is_completed(opened: Open) -> None:
+    """Without a folder there is no head and no related code, and still a suggestion."""
+    engine = FakeEngine("sum(items)")
+    answer = await opened(FILE, engine, folder=None).answer()
+    assert answer.items
+    assert engine.prompts[0].startswith("<|fim_prefix|>")
+
+
+async def test_a_recent_edit_of_another_file_is_shown(opened: Open) -> None:
+    """What was edited a moment ago elsewhere is related code."""
+    lines = "first = 1\nsecond = 2\nthird_value = compute(second)\n"
+    engine = FakeEngine("sum(items)")
+    editor = opened(FILE, engine, reader=SmallIndex({"b.py": lines}))
+    other = Document("file:///work/b.py", FOLDER / "b.py", "python", 1, lines, LineIndex.of(lines))
+    editor.service.edited(other, other, [Edit(Span(25, 25), "x")])
+    answer = await editor.answer(automatic=False)
+    assert [snippet.source for snippet in answer.explanation.snippets] == ["recent"]
+
+
+async def test_an_explicit_setting_debounces(opened: Open) -> None:
+    """A request that is superseded while it waits never reaches the engine."""
+    engine = FakeEngine("sum(items)")
+    editor = opened(FILE, engine)
+    editor.settings = Settings(completion=CompletionSettings(debounce_ms=2000))
+    older = editor.ask()
+    for _ in range(20):
+        await asyncio.sleep(0)
+    editor.settings = Settings(completion=CompletionSettings(debounce_ms=0))
+    newer = editor.ask()
+    assert (await within(older)).superseded
+    assert (await within(newer)).items
+    assert len(engine.requests) == 1
+
+
+async def test_closing_a_document_forgets_it(opened: Open) -> None:
+    """Its suggestions and its prompt are gone."""
+    engine = FakeEngine("sum(items)")
+    editor = opened(FILE, engine)
+    await editor.answer()
+    editor.service.closed("file:///work/a.py")
+    assert editor.service.explanation("file:///work/a.py") is None
+    answer = await editor.answer()
+    assert answer.explanation.reanchored == "first request"
+    assert not answer.explanation.from_cache
+
+
+def test_every_silence_has_a_sentence() -> None:
+    """A person can always be told why nothing is shown."""
+    assert set(SENTENCES) == set(Silence.__args__)  # type: ignore[attr-defined]
+
+
+async def _until(reached: Callable[[], bool]) -> None:
+    while not reached():
+        await asyncio.sleep(0)
+
+
+def _flying_text(editor: Editor) -> str:
+    """What has been generated so far: the test waits for it instead of sleeping."""
+    flight = editor.service._flights.get("file:///work/a.py")  # noqa: SLF001
+    return flight.text if flight is not None else ""
