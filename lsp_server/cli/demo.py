@@ -63,9 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
     workspace = laid_out(arguments.package)
     chosen = places.choose(workspace, arguments.seed, arguments.places)
     out = output.console()
-    out.print(
-        f"codehearth completes {arguments.package}, code that the embedded model was not trained on.", style="bold"
-    )
+    out.print(f"codehearth completes {arguments.package}", style="bold")
     verdicts = asyncio.run(_tour(chosen, workspace, arguments.model, out))
     _say_goodbye(verdicts, arguments.seed, out)
     return 0
