@@ -11,7 +11,7 @@ import logging
 import os
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any, Literal
 
 import attrs
@@ -80,7 +80,7 @@ class EngineClient:
         session = await self._connected()
         return await session.facts()
 
-    async def generate(self, request: GenerateRequest) -> AsyncIterator[Piece | Done]:
+    async def generate(self, request: GenerateRequest) -> AsyncGenerator[Piece | Done, None]:
         """See `protocol.Engine.generate`. Closing the generator tells the engine at once."""
         session = await self._connected()
         number, answers = session.ask(request)

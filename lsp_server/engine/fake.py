@@ -4,7 +4,7 @@ It ships in the package, like `httpx.MockTransport`: plug-ins and evaluation cod
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 
 import attrs
 
@@ -124,7 +124,7 @@ class FakeEngine:
             raise self.facts
         return self.facts
 
-    async def generate(self, request: GenerateRequest) -> AsyncIterator[Piece | Done]:
+    async def generate(self, request: GenerateRequest) -> AsyncGenerator[Piece | Done, None]:
         own = FakeRequest(request)
         async with self._arrived:
             self.requests.append(own)

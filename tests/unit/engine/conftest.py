@@ -19,7 +19,7 @@ MODEL = ROOT / "models" / "embedded" / "codehearth-bootstrap-8m.gguf"
 MakeClient = Callable[..., EngineClient]
 
 
-@pytest.fixture()
+@pytest.fixture
 def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Short, because the path of a socket may have at most about 100 characters."""
     with tempfile.TemporaryDirectory(prefix="ch-", ignore_cleanup_errors=True) as folder:
@@ -28,7 +28,7 @@ def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         yield Path(folder)
 
 
-@pytest.fixture()
+@pytest.fixture
 async def make_client(home: Path) -> AsyncIterator[MakeClient]:
     """Makes clients of the real engine; what still runs at the end of the test is ended."""
     clients: list[EngineClient] = []

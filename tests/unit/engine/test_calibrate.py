@@ -36,7 +36,7 @@ class Machine:
         pass
 
 
-@pytest.fixture()
+@pytest.fixture
 def on(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Machine]:
     def machine(cores: int, decode: Callable[[int], float], prefill: Callable[[int], float]) -> Machine:
         made = Machine(decode, prefill)

@@ -3,6 +3,7 @@
 import pytest
 
 from lsp_server.engine import protocol
+from lsp_server.engine.fake import FACTS
 from lsp_server.engine.protocol import (
     LENGTH_BYTES,
     BrokenFrame,
@@ -25,7 +26,6 @@ from lsp_server.engine.protocol import (
     encode,
     length_of,
 )
-from lsp_server.engine.fake import FACTS
 
 REQUEST = GenerateRequest(
     "w", (Segment("<|a|>", True), Segment("é\ud800\n🙂")), 8, ("\n",), ("<|b|>",), Priority.PREWARM, 500

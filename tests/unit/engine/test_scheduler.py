@@ -119,7 +119,7 @@ class Stage:
         return self.model.entered.get(timeout=PATIENCE_S)
 
 
-@pytest.fixture()
+@pytest.fixture
 def stage() -> Iterator[Stage]:
     made = Stage()
     made.load()
