@@ -26,7 +26,10 @@ class Symbol:
 
 @attrs.frozen
 class Import:
-    """One imported name. `import a.b as c` has module `a.b`, name None, alias `c`; `from .m import x` has module `.m`."""
+    """One imported name.
+
+    `import a.b as c` has module `a.b`, name None, alias `c`; `from .m import x` has module `.m`.
+    """
 
     module: str
     name: str | None

@@ -1,0 +1,60 @@
+"""The worker process of the first indexing: reads requests for files, answers with their facts, ends at end of input.
+
+It is started by `pool.py` in a folder of our own with `-P`, so that nothing in the workspace is ever imported. Frames
+in both directions: four bytes of length, big-endian, then JSON in UTF-8. The first frame it sends is its greeting. A
+request is `{"folder": …, "most_bytes": …, "files": [[path, known digest or null], …]}`; the answer is a list with one
+`extract.to_wire` per file.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from lsp_server.index.extract import extract_file, to_wire
+
+GREETING = "ready"
+
+_NICENESS = 10
+"""A person is working on this machine while we index."""
+
+
+def read_frame(stream: BinaryIO) -> Any:
+    """The next message; `EOFError` where the other side is gone."""
+    head = stream.read(4)
+    if len(head) < 4:
+        raise EOFError
+    length = int.from_bytes(head, "big")
+    body = stream.read(length)
+    if len(body) < length:
+        raise EOFError
+    return json.loads(body)
+
+
+def write_frame(stream: BinaryIO, message: Any) -> None:
+    body = json.dumps(message, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
+    stream.write(len(body).to_bytes(4, "big") + body)
+    stream.flush()
+
+
+def main() -> None:
+    if hasattr(os, "nice"):
+        os.nice(_NICENESS)
+    requests, answers = sys.stdin.buffer, os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    # Native code that prints must not end up between the frames.
+    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123  # a device, not a path
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
+    try:
+        write_frame(answers, GREETING)
+        while True:
+            request = read_frame(requests)
+            folder, most_bytes = Path(request["folder"]), request["most_bytes"]
+            found = (extract_file(folder, path, known, most_bytes) for path, known in request["files"])
+            write_frame(answers, [to_wire(extracted) for extracted in found])
+    except (EOFError, BrokenPipeError):
+        return
+
+
+if __name__ == "__main__":
+    main()
