@@ -6,13 +6,14 @@ when nobody is aboard any more.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from typing import cast
 
 from lsp_server.completion.burst import CLOSERS
 from lsp_server.completion.place import Mode
 from lsp_server.completion.query import Query
 from lsp_server.completion.scope import ScopeStop
-from lsp_server.engine.protocol import Done, EndReason, Engine, GenerateRequest
+from lsp_server.engine.protocol import Done, EndReason, Engine, GenerateRequest, Piece
 from lsp_server.syntax.trees import SyntaxTree
 
 
@@ -90,7 +91,8 @@ class Flight:
         began = self._clock()
         first: float | None = None
         reused = evaluated = 0
-        stream = engine.generate(request)
+        # The protocol says iterator and means generator: closing it cancels.
+        stream = cast("AsyncGenerator[Piece | Done, None]", engine.generate(request))
         try:
             async for item in stream:
                 if isinstance(item, Done):

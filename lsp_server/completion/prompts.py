@@ -6,7 +6,7 @@ and the enclosing definition is another one; index answers that come too late ar
 
 import asyncio
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 
 import attrs
@@ -45,10 +45,11 @@ class _Known:
 
 
 class Prompts:
-    """One per server. `close` ends the thread."""
+    """One per server. `tree_thread` answers questions to trees; the context thread is its own, `close` ends it."""
 
-    def __init__(self, reader_of: ReaderOf) -> None:
+    def __init__(self, reader_of: ReaderOf, tree_thread: Executor) -> None:
         self._reader_of = reader_of
+        self._tree_thread = tree_thread
         self._known: dict[str, _Known] = {}
         self._late: dict[str, tuple[str, asyncio.Future[tuple[tuple[Snippet, ...], bool]]]] = {}
         self._scale: dict[str, float] = {}
@@ -96,7 +97,7 @@ class Prompts:
 
     def closed(self, uri: str) -> None:
         for kept in (self._known, self._late, self._scale):
-            kept.pop(uri, None)  # type: ignore[attr-defined]
+            kept.pop(uri, None)
 
     def forget(self) -> None:
         self._known.clear()
@@ -125,8 +126,7 @@ class Prompts:
         share = settings.context.share if settings.context.enabled else 0.0
         budget = prompt.budget(card, share, scale=self._scale.get(document.uri, 1.0))
         with ledger.hop("context"):
-            scopes = tree.scopes(query.offset) if tree is not None else ()
-            around = Surroundings.of(document, query.offset, scopes)
+            around = await asyncio.get_running_loop().run_in_executor(self._tree_thread, _surroundings, query, tree)
             if previous is not None and previous.complete and previous.scope == around.scope:
                 snippets, complete = previous.snippets, True
             else:
@@ -179,6 +179,12 @@ class Prompts:
             for place in self._recent.newest()
             if place.path != own and place.path.is_relative_to(folder)
         )
+
+
+def _surroundings(query: Query, tree: SyntaxTree | None) -> Surroundings:
+    """Off the loop: where the source is broken, asking for scopes parses again."""
+    scopes = tree.scopes(query.offset) if tree is not None else ()
+    return Surroundings.of(query.document, query.offset, scopes)
 
 
 def _ask(place: Place, reader: IndexReader, room: int) -> tuple[tuple[Snippet, ...], bool]:

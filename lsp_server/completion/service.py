@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import attrs
 
@@ -61,6 +62,8 @@ TREE_PATIENCE_S = 0.1
 LINE_TOKENS = 64
 """Longest answer in line mode; longer lines of code are rare and unreadable."""
 
+Answered = TypeVar("Answered")
+
 USUAL_TOKENS: Mapping[Mode, int] = {"line": 12, "block": 60}
 """Answers are about this long, for predicting their cost."""
 
@@ -85,15 +88,15 @@ class CompletionService:
         self._trees = trees
         self._clock = clock
         self._model = ActiveModel(engine, on_state)
-        self._prompts = Prompts(reader_of)
+        # Questions to trees may parse again; the tree thread follows the typing and the context thread the index.
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="codehearth-completion")
+        self._prompts = Prompts(reader_of, self._thread)
         self._cache = Cache()
         self._pace = Pace()
         self._flights: dict[str, Flight] = {}
         self._shown: dict[str, _Shown] = {}
         self._explanations: dict[str, Explanation] = {}
         self._prefetch: asyncio.Task[None] | None = None
-        # A thread of its own: the tree thread parses and the context thread asks the index meanwhile.
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="codehearth-postprocess")
 
     async def load(self) -> ModelState:
         """Loads the model ahead of the first request. Raises ModelUnavailable or EngineUnavailable."""
@@ -187,7 +190,7 @@ class CompletionService:
         with ledger.hop("tree"):
             tree = await self._tree(query)
         with ledger.hop("trigger"):
-            decision = trigger.decide(query, tree)
+            decision = await self._off_the_loop(trigger.decide, query, tree)
         if decision.silence is not None or decision.mode == "none":
             return ledger.silent(decision.silence or "position", decision.detail)
         ledger.mode = mode = decision.mode
@@ -275,12 +278,15 @@ class CompletionService:
     async def _finished(
         self, text: str, flight: Flight, query: Query, tree: SyntaxTree | None
     ) -> tuple[str, Silence | None, str]:
-        """The text to insert, or why it is not shown. Off the loop: a repair parses the document a few times."""
-        loop = asyncio.get_running_loop()
-        processed = await loop.run_in_executor(self._thread, postprocess.run, text, query, tree, flight.mode)
+        """The text to insert, or why it is not shown."""
+        processed = await self._off_the_loop(postprocess.run, text, query, tree, flight.mode)
         if processed.silence is not None:
             return "", processed.silence, processed.detail
         return processed.text, gate.decide(processed.text, flight.mean_logprob(), query, flight.mode), ""
+
+    async def _off_the_loop(self, ask: Callable[..., Answered], *arguments: object) -> Answered:
+        """For whatever may parse: a repair does a few times, a question to the tree of broken source once."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, ask, *arguments)
 
     def _boarded(self, query: Query) -> tuple[Flight | None, str]:
         """A place aboard the flight that is producing what was typed since it began, and what that is."""

@@ -5,11 +5,11 @@ heads of the enclosing definitions. Reads the document's text and its tree's sco
 import re
 import zlib
 from collections.abc import Sequence
-from typing import Protocol
 
 import attrs
 
 from lsp_server.documents.document import Document
+from lsp_server.syntax.trees import Scope
 
 IMPORT = re.compile(
     r"(?:import\b|from\s+\S+\s+import\b|package\s|use\s|using\s|#\s*include\b|require\b|export\b.*\bfrom\b"
@@ -20,25 +20,15 @@ IMPORT = re.compile(
 IMPORT_LINES = 200
 """Lines from the top of a file in which imports are looked for."""
 
-HEAD_LINES = 8
-"""Lines of a definition's head that are kept: its signature, and a class's attributes up to its first method."""
+ATTRIBUTE_LINES = 8
+"""Lines below a class's head that are kept with it: its attributes, up to its first method or blank line."""
+
+_CONTAINERS = frozenset({"class", "interface", "enum", "type"})
 
 _NESTED = re.compile(r"\s*(?:@|def\b|class\b|async\b|function\b|func\b|public\b|private\b|protected\b|get\b|set\b)")
 
 TOP_LEVEL_LINES = 64
 """Code outside every definition counts as one place per so many lines."""
-
-
-class Scope(Protocol):
-    """One enclosing definition."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def start(self) -> int:
-        """Offset at which the definition begins."""
-        ...
 
 
 @attrs.frozen
@@ -61,7 +51,7 @@ class Surroundings:
         checksum = zlib.crc32("".join(text for _, text in imports).encode("utf-8", "surrogatepass"))
         dotted = ".".join(scope.name for scope in scopes)
         place = dotted or f"line {document.lines.line_of(offset) // TOP_LEVEL_LINES * TOP_LEVEL_LINES}"
-        heads = tuple((scope.start, _head(document, scope.start, offset)) for scope in scopes)
+        heads = tuple(_head(document, scope, offset) for scope in scopes)
         return cls(f"{place} {checksum:08x}", heads, imports)
 
     @property
@@ -105,15 +95,17 @@ def _is_open(statement: str) -> bool:
     return any(statement.count(opener) > statement.count(closer) for opener, closer in ("()", "{}"))
 
 
-def _head(document: Document, start: int, offset: int) -> str:
-    """The first lines of a definition, up to a blank line, a nested definition or the cursor's line."""
+def _head(document: Document, scope: Scope, offset: int) -> tuple[int, str]:
+    """Whole lines: a definition from its decorators to its body, and of a class the attributes above its methods."""
     text, lines = document.text, document.lines
-    first = lines.line_of(start)
-    last = min(first + HEAD_LINES, lines.line_of(offset))
-    end = first + 1
+    first = lines.line_of(scope.header.start)
+    written = len(text[scope.header.start : scope.header.end].rstrip())
+    end = lines.line_of(scope.header.start + written) + 1
+    here = lines.line_of(offset)
+    last = min(end + ATTRIBUTE_LINES, here) if scope.kind in _CONTAINERS else end
     while end < last:
         line = lines.line_text(text, end)
         if not line.strip() or _NESTED.match(line):
             break
         end += 1
-    return text[lines.start(first) : lines.start(min(end, last))]
+    return lines.start(first), text[lines.start(first) : lines.start(min(end, here))]

@@ -97,9 +97,7 @@ def _definition(reader: IndexReader, path: str, name: str, hops: int) -> Symbol 
     return None
 
 
-def _module(
-    reader: IndexReader, path: str, nearby: Nearby, local: str, budget: int, rank: int
-) -> Iterator[_Entry]:
+def _module(reader: IndexReader, path: str, nearby: Nearby, local: str, budget: int, rank: int) -> Iterator[_Entry]:
     """Names of a module: first those that are used close by after its name and a dot, then what else it offers."""
     symbols = [symbol for symbol in reader.symbols(path) if not symbol.container]
     used = nearby.attributes.get(local, ())

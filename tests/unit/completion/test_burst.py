@@ -50,8 +50,16 @@ class Typist:
             self.burst = state
             return None
         self.burst = bursts.anchor(
-            self.burst, state, self.document(), self.cursor, order=self.order, budget=self.budget, snippets=(),
-            complete=True, scope=self.scope, header=lambda start: f"# from {start}\n" if start else "",
+            self.burst,
+            state,
+            self.document(),
+            self.cursor,
+            order=self.order,
+            budget=self.budget,
+            snippets=(),
+            complete=True,
+            scope=self.scope,
+            header=lambda start: f"# from {start}\n" if start else "",
         )
         return state
 

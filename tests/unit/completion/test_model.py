@@ -78,7 +78,13 @@ async def test_an_unknown_order_is_found_by_asking() -> None:
 
     def answer(prompt: str) -> str:
         suffix_first = prompt.startswith("<|fim_prefix|><|fim_suffix|>")
-        answers = {"first +": " second", "json.": "load", "range(": "10", "self.name =": " name", "number in": " numbers"}
+        answers = {
+            "first +": " second",
+            "json.": "load",
+            "range(": "10",
+            "self.name =": " name",
+            "number in": " numbers",
+        }
         middle = next((text for end, text in answers.items() if prompt.endswith(end)), " 0")
         return middle if suffix_first else "nonsense and more"
 

@@ -58,7 +58,11 @@ def test_tokens_in_source_code_stay_text() -> None:
     parts = attrs.evolve(PARTS, prefix="mark = '<|fim_middle|>'\n")
     segments = prompt.render(card(OWN), parts)
     assert [part.text for part in segments if part.special] == [
-        "<|repo_name|>", "<|file_sep|>", "<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>",
+        "<|repo_name|>",
+        "<|file_sep|>",
+        "<|fim_prefix|>",
+        "<|fim_suffix|>",
+        "<|fim_middle|>",
     ]
 
 
@@ -101,7 +105,9 @@ def test_the_budget_is_kept(tokens: int) -> None:
     budget = prompt.budget(model, 0.35)
     snippet = Snippet("p", "x" * max(0, budget.snippets - 9), "similar", "", None, 0.0)
     prefix = budget.prefix(cost(snippet), budget.suffix)
-    parts = Parts("repository", "path/of/a/file.py", (snippet,), "h" * budget.header, "x" * prefix, "y" * budget.suffix, "")
+    parts = Parts(
+        "repository", "path/of/a/file.py", (snippet,), "h" * budget.header, "x" * prefix, "y" * budget.suffix, ""
+    )
     segments = prompt.render(model, parts)
     texts = sum(len(part.text) for part in segments if not part.special) / model.characters_per_token
     assert texts + sum(part.special for part in segments) + budget.answer_tokens <= tokens

@@ -1,8 +1,8 @@
 """What of the current file above the prompt's window goes into the header."""
 
-import attrs
-
 from lsp_server.context.header import Surroundings
+from lsp_server.syntax.languages import language_of
+from lsp_server.syntax.trees import parse
 from tests.house import cursor, document
 
 FILE = '''\
@@ -21,6 +21,7 @@ class Cart(Base):
     size: int
     owner: str
 
+    @cached
     def add(self, item):
         self.size += 1
         x = 1
@@ -28,16 +29,11 @@ class Cart(Base):
 '''
 
 
-@attrs.frozen
-class Scope:
-    name: str
-    start: int
-
-
 def surroundings() -> tuple[Surroundings, str]:
     text, offset = cursor(FILE)
-    scopes = (Scope("Cart", text.index("class Cart")), Scope("add", text.index("    def add")))
-    return Surroundings.of(document(text), offset, scopes), text
+    python = language_of(None, "python")
+    assert python is not None
+    return Surroundings.of(document(text), offset, parse(python, text).scopes(offset)), text
 
 
 def test_imports_and_heads_stand_in_the_order_of_the_file() -> None:
@@ -47,7 +43,7 @@ def test_imports_and_heads_stand_in_the_order_of_the_file() -> None:
     assert around.header(start, 1000) == (
         "import os\nfrom typing import (\n    Any,\n    Final,\n)\n"
         'class Cart(Base):\n    """A cart."""\n    size: int\n    owner: str\n'
-        "    def add(self, item):\n        self.size += 1\n"
+        "    @cached\n    def add(self, item):\n"
     )
 
 
@@ -63,7 +59,7 @@ def test_a_small_room_keeps_the_innermost_head() -> None:
     """The enclosing definition says more than imports do."""
     around, text = surroundings()
     header = around.header(text.index("        x = 1"), 60)
-    assert header == "import os\n    def add(self, item):\n        self.size += 1\n"
+    assert header == "import os\n    @cached\n    def add(self, item):\n"
 
 
 def test_another_import_is_another_scope() -> None:
