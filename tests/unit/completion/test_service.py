@@ -136,10 +136,9 @@ async def test_the_prompt_is_the_documents(opened: Open) -> None:
     """Head, suffix and prefix as the model's format has them, and a line stops at its end."""
     engine = FakeEngine("sum(items)")
     await opened(FILE, engine).answer()
-    assert engine.prompts == [
-        "<|repo_name|>work\n<|file_sep|>a.py\n<|fim_prefix|><|fim_suffix|>\n    return total\n"
-        "<|fim_middle|>def f(items):\n    total = "
-    ]
+    head = "<|repo_name|>work\n<|file_sep|>a.py\n"
+    hole = "<|fim_prefix|><|fim_suffix|>\n    return total\n<|fim_middle|>def f(items):\n    total = "
+    assert engine.prompts == [head + hole]
     assert engine.requests[0].request.stop == ("\n",)
     assert engine.requests[0].request.priority == Priority.INLINE
 
