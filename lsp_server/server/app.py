@@ -201,7 +201,12 @@ class Server(LanguageServer):
         self._log = logs.EditorHandler(self._log_from_any_thread)
         logging.getLogger().addHandler(self._log)
         self.protocol.set_writer(self._transport)
-        self._transport.start(self._loop, self.protocol.receive, lambda: self.end(self.protocol.exit_code))
+        self._transport.start(self._loop)
+        while (body := await self._transport.receive()) is not None:
+            self.protocol.receive(body)
+            # A request's task takes its snapshot now, before the next message can change the document under it.
+            await asyncio.sleep(0)
+        self.end(self.protocol.exit_code)
         await asyncio.Event().wait()
 
     # What the session may ask of the editor

@@ -112,8 +112,8 @@ class Folders:
 
     @property
     def unfinished(self) -> list[Folder]:
-        """Folders whose first indexing runs."""
-        return [folder for folder in self if folder.indexer and folder.coverage and not folder.coverage.finished]
+        """Folders that are being indexed, or are about to be."""
+        return [folder for folder in self if folder.indexer and not (folder.coverage and folder.coverage.finished)]
 
     async def close(self) -> None:
         """Waits for all indexes to close, at most `CLOSE_SECONDS`."""
@@ -141,11 +141,17 @@ class Folders:
                 folder.coverage = coverage
                 self._on_change(folder)
 
+        def failed(error: ServerError) -> None:
+            if folder.indexer is indexer and folder.coverage is None:
+                folder.coverage = Coverage(0, 0, finished=True)  # It may have given up, and nobody should wait for it.
+                self._on_change(folder)
+            self._on_problem(error)
+
         indexer = self._make(
             folder.path,
             self._settings,
             lambda coverage: post(progressed, coverage),
-            lambda error: post(self._on_problem, error),
+            lambda error: post(failed, error),
         )
         folder.indexer = indexer
         folder.reader = indexer.reader()

@@ -9,7 +9,6 @@ import os
 import queue
 import sys
 import threading
-from collections.abc import Callable
 from typing import BinaryIO
 
 MAXIMUM_BODY = 256 * 1024 * 1024
@@ -17,39 +16,28 @@ MAXIMUM_BODY = 256 * 1024 * 1024
 
 
 class Transport:
-    """Reads from and writes to two binary streams, until either ends.
-
-    `on_message(body)` and `on_end()` are called on the event loop, `on_end` at most once: the peer has closed its side
-    or the stream cannot be understood any more.
-    """
+    """Reads from and writes to two binary streams, until either ends."""
 
     def __init__(self, reader: BinaryIO, writer: BinaryIO) -> None:
         self._reader = reader
         self._writer = writer
+        self._incoming: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._outgoing: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self._ended = False
 
-    def start(
-        self, loop: asyncio.AbstractEventLoop, on_message: Callable[[bytes], None], on_end: Callable[[], None]
-    ) -> None:
-        def end() -> None:
-            if not self._ended:
-                self._ended = True
-                on_end()
-
-        def post(function: Callable[..., None], *arguments: bytes) -> None:
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        def post(body: bytes | None) -> None:
             try:
-                loop.call_soon_threadsafe(function, *arguments)
+                loop.call_soon_threadsafe(self._incoming.put_nowait, body)
             except RuntimeError:  # The loop is closed: we are about to exit.
                 pass
 
         def read() -> None:
             try:
                 while (body := read_message(self._reader)) is not None:
-                    post(on_message, body)
+                    post(body)
             except (OSError, ValueError):  # ValueError: the stream was closed under us.
                 pass
-            post(end)
+            post(None)
 
         def write() -> None:
             try:
@@ -57,11 +45,15 @@ class Transport:
                     self._writer.write(framed)
                     self._writer.flush()
             except (OSError, ValueError):
-                post(end)
+                post(None)
 
         self._writing = threading.Thread(target=write, name="codehearth-write", daemon=True)
         self._writing.start()
         threading.Thread(target=read, name="codehearth-read", daemon=True).start()
+
+    async def receive(self) -> bytes | None:
+        """The next message's body; None where the editor has closed either stream, or it cannot be understood."""
+        return await self._incoming.get()
 
     def write(self, framed: bytes) -> None:
         """Queues one message, header included. Never blocks; any thread."""

@@ -153,7 +153,7 @@ def test_every_request_is_answered_exactly_once(start: Start) -> None:
     wire.open(URI, "x = \n" * 50)
     ids: list[int | str] = []
     for number in range(40):
-        name: int | str = number if number % 2 else f"id-{number}"
+        name: int | str = 1000 + number if number % 2 else f"id-{number}"
         ids.append(name)
         match number % 4:
             case 0:

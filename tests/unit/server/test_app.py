@@ -25,6 +25,10 @@ class Frames(Transport):
 
     def start(self, *_: Any) -> None: ...
 
+    async def receive(self) -> bytes | None:
+        await asyncio.Event().wait()
+        return None
+
     def write(self, framed: bytes) -> None:
         self.written.append(json.loads(framed.split(b"\r\n\r\n", 1)[1]))
 
