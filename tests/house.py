@@ -12,6 +12,8 @@ import attrs
 from lsp_server.completion.query import Query
 from lsp_server.documents.document import Document
 from lsp_server.settings import Settings
+from lsp_server.syntax.languages import language_of
+from lsp_server.syntax.trees import SyntaxTree, parse
 from lsp_server.text import LineIndex
 
 CURSOR = "<CURSOR>"
@@ -54,6 +56,12 @@ def query(
     """The question at `<CURSOR>`."""
     text, offset = cursor(marked)
     return Query(document(text, language, uri), offset, settings or Settings(), None, automatic, popup)
+
+
+def tree(text: str, language: str = "python") -> SyntaxTree | None:
+    """The tree of a text, None where we have no grammar."""
+    known = language_of(None, language)
+    return parse(known, text) if known is not None else None
 
 
 @attrs.frozen

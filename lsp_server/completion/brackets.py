@@ -7,12 +7,13 @@ file knows nothing of completions.
 
 import re
 from functools import lru_cache
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple
 
 import attrs
 
 from lsp_server.completion.place import width
 from lsp_server.completion.query import Query
+from lsp_server.syntax.trees import SyntaxTree
 
 CLOSER = {"(": ")", "[": "]", "{": "}", "${": "}", '"': '"', "'": "'", "`": "`", '"""': '"""', "'''": "'''"}
 BRACKETS = frozenset({"(", "[", "{", "${"})
@@ -24,6 +25,9 @@ _OPENER = {")": "(", "]": "[", "}": "{"}
 _WINDOW = 8_000
 """Characters scanned on each side of the cursor: some 200 lines, about 1 ms."""
 
+_CODE = re.compile(r"^[ \t]*(?:(?:async )?def \w+\(|class \w+[(:]|@\w|[\w.]+ = )", re.MULTILINE)
+"""Lines that tell that a quote below belongs to another string, so that the one at the cursor is not closed."""
+
 _LINE_COMMENT = "//"
 _BLOCK_COMMENT = "/*"
 _NO_QUOTES = frozenset({"plaintext", "markdown", "latex", "tex", "restructuredtext", "html", "xml", "text"})
@@ -31,12 +35,6 @@ _HASH = frozenset(
     {"python", "ruby", "shellscript", "sh", "bash", "yaml", "toml", "perl", "r", "elixir", "makefile", "dockerfile"}
 )
 _SCRIPTS = frozenset({"javascript", "javascriptreact", "typescript", "typescriptreact", "tsx", "jsx"})
-
-
-class KindAt(Protocol):
-    """The one thing this file asks of a tree."""
-
-    def kind_at(self, offset: int) -> str: ...
 
 
 class Mark(NamedTuple):
@@ -67,6 +65,8 @@ class Around:
     """How many of `open` were opened on the cursor's line."""
     header: int
     """Indentation, in columns, of the line on which the statement at the cursor begins."""
+    above: int
+    """The same for the statement that the nearest line above that is not blank ends."""
 
     @property
     def floor(self) -> int:
@@ -87,8 +87,12 @@ class Lexicon:
 
     code: re.Pattern[str]
     """Finds, in code, whatever opens or closes something; group `skip` is a token without meaning here."""
-    hash_comment: bool
+    line_comment: str
+    """Begins a comment up to the line's end; "" for prose."""
     raw_backtick: bool
+
+    def begins_comment(self, text: str) -> bool:
+        return bool(self.line_comment) and text.startswith((self.line_comment, _BLOCK_COMMENT))
 
 
 def lexicon(language: str) -> Lexicon:
@@ -140,33 +144,40 @@ def scan(text: str, lexicon: Lexicon, stack: tuple[Mark, ...] = (), floor: int =
     return Scan(tuple(opened), None, lowest)
 
 
-def around(query: Query, tree: KindAt | None) -> Around:
+def around(query: Query, tree: SyntaxTree | None) -> Around:
     """What is open at the query's cursor. Costs about 2 ms at most, whatever the document's size."""
     text, lines = query.document.text, query.document.lines
     words = lexicon(query.document.language)
     start = _window_start(query, tree)
     here = lines.start(lines.line_of(query.offset))
     stack: tuple[Mark, ...] = ()
-    depths: list[tuple[int, int]] = []  # (offset of a line, depth at its start), for finding where a statement begins
+    begins: list[tuple[int, int]] = []  # (offset of a line, depth at its start), for finding where a statement begins
+    above = 0
     for line in range(lines.line_of(start), lines.line_of(here)):
         position, end = lines.start(line), lines.start(line + 1)
-        depths.append((position, len(stack)))
+        begins.append((position, len(stack)))
+        lowest = len(stack)
         seen = scan(text[position:end], words, stack, base=position)
         while seen.escape is not None:  # a closer whose opener lies before the window
             position += seen.escape + 1
+            lowest = 0
             seen = scan(text[position:end], words, seen.stack, base=position)
         stack = seen.stack
+        if not text[position:end].isspace():
+            above = _statement(begins, min(lowest, seen.lowest))
     before = scan(text[here : query.offset], words, stack, base=here)
     lowest = before.lowest
     if before.escape is not None:
         lowest, before = 0, scan(text[here + before.escape + 1 : query.offset], words, base=here + before.escape + 1)
-    statement = next((line for line, depth in reversed([*depths, (here, len(stack))]) if depth <= lowest), here)
+    begins.append((here, len(stack)))
+    header = _statement(begins, lowest)
     opened = _corrected(before.stack, query, tree, start)
     return Around(
         open=opened,
         owed=_owed(opened, query, words),
         on_line=sum(mark.offset >= here for mark in opened),
-        header=width(text[statement : statement + 200]),
+        header=width(text[header : header + 200]),
+        above=width(text[above : above + 200]),
     )
 
 
@@ -178,6 +189,11 @@ def close(marks: tuple[Mark, ...]) -> str:
             break
         closers.append(CLOSER[mark.kind])
     return "".join(closers)
+
+
+def _statement(begins: list[tuple[int, int]], depth: int) -> int:
+    """Offset of the last line that begins at `depth` or less: there the statement began that came back to it."""
+    return next((line for line, at_start in reversed(begins) if at_start <= depth), begins[0][0])
 
 
 def _matching(opened: list[Mark], kind: str, floor: int) -> int | None:
@@ -197,24 +213,28 @@ def _owed(opened: tuple[Mark, ...], query: Query, words: Lexicon) -> int:
     begins its line belongs to a mark whose line is indented like it, if there is any.
     """
     text, lines = query.document.text, query.document.lines
-    inside = opened[-1:] if opened and opened[-1].kind not in BRACKETS else ()
+    here = lines.line_of(query.offset)
     rest = text[query.offset : query.offset + _WINDOW]
-    seen = scan(rest, words, inside)
-    if inside and seen.lowest == 0:  # the string at the cursor ends where it should
-        return 0
-    if seen.escape is None:
-        reached_end = query.offset + _WINDOW >= len(text)
-        return len(opened) if reached_end or seen.stack[:1] == inside != () else 0
-    position = seen.escape
-    kind = _OPENER[rest[position]]
-    where = query.offset + position
+    start = 0
+    if opened and opened[-1].kind not in BRACKETS:
+        long = opened[-1].kind in LONG
+        line_end = lines.end(text, here) - query.offset
+        end = scan(rest if long else rest[:line_end], words, opened[-1:], floor=1).escape
+        if end is not None and not (long and _CODE.search(rest[:end])):
+            return 0
+        start = len(rest) if long else line_end  # a quote forgotten ends with its line
+    escape = scan(rest[start:], words).escape
+    if escape is None:
+        # Of what is not closed within the window, only braces of earlier lines can be closed beyond it.
+        further = query.offset + _WINDOW < len(text) or (start > 0 and start == len(rest))
+        braces = [depth for depth, mark in enumerate(opened) if mark.offset < lines.start(here) and mark.kind == "{"]
+        return len(opened) - (braces[-1] + 1 if further and braces else 0)
+    where = query.offset + start + escape
+    kind = _OPENER[text[where]]
     line = lines.line_of(where)
     indent = text[lines.start(line) : where]
-    own_line = not indent.strip() and line != lines.line_of(query.offset)
-    candidates = [
-        depth for depth, mark in enumerate(opened) if mark.kind == kind or (mark.kind == "${" and kind == "{")
-    ]
-    if own_line:
+    candidates = [depth for depth, mark in enumerate(opened) if mark.kind == kind or (mark.kind + kind) == "${{"]
+    if not indent.strip() and line != here:
         level = width(indent)
         fitting = [depth for depth in candidates if width(_line_at(query, opened[depth].offset)) == level]
         candidates = fitting or candidates
@@ -226,19 +246,20 @@ def _line_at(query: Query, offset: int) -> str:
     return lines.line_text(query.document.text, lines.line_of(offset))
 
 
-def _window_start(query: Query, tree: KindAt | None) -> int:
-    """A line's start that is not inside a string or a comment, as far as the tree can tell."""
+def _window_start(query: Query, tree: SyntaxTree | None) -> int:
+    """A line's start that is not inside a string or a comment: a line of code at the margin, if there is one."""
     if query.offset <= _WINDOW:
         return 0
-    lines = query.document.lines
-    line = lines.line_of(query.offset - _WINDOW) + 1
-    last = lines.line_of(query.offset)
-    while tree is not None and line < last and tree.kind_at(lines.start(line)) != "code":
-        line += 1
-    return min(lines.start(line), lines.start(last))
+    text, lines = query.document.text, query.document.lines
+    first, last = lines.line_of(query.offset - _WINDOW) + 1, lines.line_of(query.offset)
+    for line in range(first, last):
+        start = lines.start(line)
+        if text[start].isalpha() and (tree is None or tree.kind_at(start) == "code"):
+            return start
+    return min(lines.start(first), lines.start(last))
 
 
-def _corrected(stack: tuple[Mark, ...], query: Query, tree: KindAt | None, start: int) -> tuple[Mark, ...]:
+def _corrected(stack: tuple[Mark, ...], query: Query, tree: SyntaxTree | None, start: int) -> tuple[Mark, ...]:
     """Drops a long string that only looks open because the window began inside another one."""
     top = stack[-1] if stack else None
     if start and tree is not None and top and top.kind in LONG and tree.kind_at(query.offset) == "code":
@@ -272,7 +293,7 @@ def _lexicon(language: str) -> Lexicon:
     parts = [rf"(?P<skip>{'|'.join(skips)})"] if skips else []
     parts += [re.escape(token) for token in (*openers, *comments)]
     parts.append(r"[()\[\]{}]")
-    return Lexicon(re.compile("|".join(parts)), hashed, language == "go")
+    return Lexicon(re.compile("|".join(parts)), comments[0] if comments else "", language == "go")
 
 
 @lru_cache(maxsize=64)

@@ -14,10 +14,10 @@ def indent(text: str, situation: Situation) -> str | Quiet:
         first = first.lstrip(" \t") if spaced else first
         return "\n".join([first, *_in_style(further, first, 0, situation)])
     lead, code = width(first), first.lstrip(" \t")
-    above = place.previous or ""
+    above = situation.around.above
     unit = indent_unit(situation.query)
-    if above and is_opener(above, place.style) and width(above) >= place.column:
-        wanted = max(place.column + lead, width(above) + width(unit))
+    if place.previous is not None and is_opener(place.previous, place.style) and above >= place.column:
+        wanted = max(place.column + lead, above + width(unit))
         missing = wanted - place.column
         first = ("\t" * (missing // TAB) if unit == "\t" else " " * missing) + code
         return "\n".join([first, *_in_style(further, first, wanted - place.column - lead, situation)])

@@ -1,16 +1,17 @@
 """Where a streamed answer is complete, so that the engine stops as soon as it is.
 
-`ScopeStop` reads text only and looks at each line once: what it costs does not grow with the answer. It never
-changes the text; `postprocess` does that afterwards with the same rules, for answers that were not streamed.
+`ScopeStop` asks the tree once, then reads text and looks at each line once, so that a piece costs no more at the end
+of an answer than at its beginning. It never changes the text; `postprocess` applies the same rules to whole answers.
 """
 
 import re
 
 import attrs
 
-from lsp_server.completion.brackets import LONG, KindAt, Scan, around, lexicon, scan
+from lsp_server.completion.brackets import LONG, Scan, around, lexicon, scan
 from lsp_server.completion.place import Mode, Place, indentation, is_opener, width
 from lsp_server.completion.query import Query
+from lsp_server.syntax.trees import SyntaxTree
 
 _DEFINITION = re.compile(
     r"(?:@\w|(?:(?:export|default|public|private|protected|static|abstract|async|pub|final)\s+)*"
@@ -41,13 +42,14 @@ class ScopeStop:
     `max_lines`, where the model repeats itself, and where it begins to repeat what stands below the cursor.
     """
 
-    def __init__(self, query: Query, tree: KindAt | None, mode: Mode, max_lines: int) -> None:
+    def __init__(self, query: Query, tree: SyntaxTree | None, mode: Mode, max_lines: int) -> None:
         self._mode = mode
         self._max_lines = max_lines
         self._place = Place.of(query)
         self._around = around(query, tree)
         self._lexicon = lexicon(query.document.language)
-        self._paragraph = in_paragraph(self._place)
+        empty_body = tree is not None and tree.opens_block(query.offset)
+        self._paragraph = not empty_body and _in_paragraph(self._place, self._around.above)
         self._lines: list[_Line] = []
         self._stack = self._around.open
         self._line_start = 0
@@ -145,7 +147,7 @@ class ScopeStop:
         if not place.on_blank_line or not place.column:
             return None
         above = place.previous
-        too_shallow = above is not None and is_opener(above, place.style) and width(above) >= place.column
+        too_shallow = above is not None and is_opener(above, place.style) and self._around.above >= place.column
         return None if too_shallow else place.column
 
     def _learn_level(self, line: "_Line") -> None:
@@ -205,11 +207,14 @@ class _Line:
     blank: bool
 
 
-def in_paragraph(place: Place) -> bool:
-    """Whether an empty line stands among statements, so that a blank line ends what is added there."""
+def _in_paragraph(place: Place, above: int) -> bool:
+    """Whether an empty line stands among statements, so that a blank line ends what is added there.
+
+    `above` is the indentation of the statement that ends above it.
+    """
     if not place.on_blank_line or place.previous is None:
         return False
-    above_opens = is_opener(place.previous, place.style) and width(place.previous) < max(place.column, 1)
+    above_opens = is_opener(place.previous, place.style) and above < max(place.column, 1)
     below = place.following[0] if place.following else ""
     return not above_opens or (bool(below) and width(below) >= max(place.column, 1) and not _CLOSES_LINE.match(below))
 
@@ -245,8 +250,8 @@ def run_start(line: str) -> int | None:
         copies = max(_RUN_COPIES, -(-_RUN_LEAST // length))
         if line.endswith(run * copies) and any(character.isalnum() for character in run):
             start = len(line) - length * copies
-            while line.startswith(run, start - length) and start >= length:
-                start -= length
+            while start and line[start - 1] == line[start - 1 + length]:
+                start -= 1  # as far left as the period holds, so that the cut is the same however much has come
             return start + length
     return None
 

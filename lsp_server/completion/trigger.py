@@ -10,10 +10,11 @@ from typing import Literal
 
 import attrs
 
-from lsp_server.completion.brackets import around
+from lsp_server.completion.brackets import around, lexicon
 from lsp_server.completion.place import Place, is_opener, popup_rest, width
 from lsp_server.completion.query import Query, Silence
 from lsp_server.completion.scope import closes_line
+from lsp_server.syntax.languages import by_name
 from lsp_server.syntax.trees import SyntaxTree
 
 LARGEST = 2_000_000
@@ -53,7 +54,9 @@ def decide(query: Query, tree: SyntaxTree | None) -> Decision:
 
 def _excluded(query: Query) -> Decision | None:
     document = query.document
-    if document.language in query.settings.completion.disabled_languages:
+    known = by_name(document.language)
+    names = {document.language, *(known.identifiers if known is not None else ())}
+    if not names.isdisjoint(query.settings.completion.disabled_languages):
         return _nothing("language", f"Completion is off for {document.language}.")
     if len(document.text) > LARGEST:
         return _nothing("too_large", f"The document has more than {LARGEST:,} characters.")
@@ -70,7 +73,7 @@ def _quiet_place(query: Query, place: Place, tree: SyntaxTree | None, kind: str)
         return _nothing("comment", "")
     if _is_word(place.before[-1:]) and _is_word(place.after[:1]):
         return _nothing("position", "The cursor is inside a word.")
-    if not _STRUCTURE_ONLY.match(_without_comment(query, place, tree)):
+    if not _STRUCTURE_ONLY.match(place.after if kind != "code" else _without_comment(query, place)):
         return _nothing("position", "Code follows on the cursor's line.")
     if kind == "comment":
         return None
@@ -79,27 +82,28 @@ def _quiet_place(query: Query, place: Place, tree: SyntaxTree | None, kind: str)
         return _nothing("position", "The cursor is inside a string.") if calm else None
     if place.before.strip() and not place.after.strip() and _CLOSED.search(place.before):
         return _nothing("position", "The statement is complete.")
-    if (
-        not place.on_blank_line
-        and _opens(query, place, tree)
-        and not place.after.strip()
-        and _has_body(query, place, tree)
-    ):
+    header = not place.on_blank_line and not place.after.strip() and is_opener(place.before, place.style)
+    if header and _has_body(query, place, tree):
         return _nothing("position", "The body already stands below.")
     return None
 
 
 def _amount(query: Query, place: Place, tree: SyntaxTree | None, kind: str) -> Literal["line", "block"]:
     setting = query.settings.completion.mode
-    if setting == "line" or kind != "code" or place.after.strip():
+    if setting == "line" or kind != "code":
         return "line"
+    empty_body = tree is not None and tree.opens_block(query.offset)
+    if place.after.strip():
+        # In the middle of a line only between the braces of an empty body, which the editor closed.
+        return "block" if empty_body and not place.on_blank_line else "line"
+    if empty_body or setting == "block":
+        return "block"
     if tree is not None and tree.inside_arguments(query.offset):
         return "line"
-    if setting == "block":
-        return "block"
     if place.on_blank_line:
         return "block" if _fits(query, place, tree) else "line"
-    return "block" if _opens(query, place, tree) and not _has_body(query, place, tree) else "line"
+    opens = tree is None and is_opener(place.before, place.style) and place.before.rstrip()[-1] in ":{"
+    return "block" if opens and not _has_body(query, place, tree) else "line"
 
 
 def _fits(query: Query, place: Place, tree: SyntaxTree | None) -> bool:
@@ -107,27 +111,9 @@ def _fits(query: Query, place: Place, tree: SyntaxTree | None) -> bool:
     above = place.previous
     if above is None or not place.column:
         return False
-    if tree is not None and tree.opens_block(query.offset):
-        return True
     if is_opener(above, place.style):
-        return place.column > (
-            width(above) if not closes_line(above.lstrip()) and ")" not in above else _header(query, above)
-        )
+        return place.column > around(query, tree).above
     return place.column <= width(above)
-
-
-def _header(query: Query, above: str) -> int:
-    """Indentation of the statement that the line above ends, which may begin on an earlier line."""
-    text, lines = query.document.text, query.document.lines
-    line = lines.line_of(query.offset) - 1
-    while line > 0 and not lines.line_text(text, line).strip():
-        line -= 1
-    return around(attrs.evolve(query, offset=lines.end(text, line)), None).header
-
-
-def _opens(query: Query, place: Place, tree: SyntaxTree | None) -> bool:
-    """Whether the cursor's line is a header that a body belongs to."""
-    return is_opener(place.before, place.style) and (tree is None or tree.opens_block(query.offset))
 
 
 def _has_body(query: Query, place: Place, tree: SyntaxTree | None) -> bool:
@@ -151,13 +137,9 @@ def _in_long_string(query: Query, tree: SyntaxTree | None) -> bool:
     return bool(opened) and opened[-1].kind in ('"""', "'''", "`")
 
 
-def _without_comment(query: Query, place: Place, tree: SyntaxTree | None) -> str:
+def _without_comment(query: Query, place: Place) -> str:
     """What stands after the cursor on its line, without a comment at the line's end."""
-    code = place.after.lstrip()
-    start = query.offset + len(place.after) - len(code)
-    if tree is not None and code and tree.kind_at(start) == "comment" and tree.kind_at(query.offset) != "comment":
-        return ""
-    return place.after
+    return "" if lexicon(query.document.language).begins_comment(place.after.lstrip()) else place.after
 
 
 def _is_word(character: str) -> bool:
