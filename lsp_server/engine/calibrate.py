@@ -53,7 +53,10 @@ _SMALL_MODEL = 200_000_000
 """Bytes: below, one thread is the likely answer and is tried first; above, all cores are."""
 
 _STILL_TRUE = 0.6
-"""A kept result is confirmed when the first measurement reaches this share of it."""
+"""A kept result is confirmed by a measurement within this factor, either way: it may have been made in bad times."""
+
+_AT_LEAST = 2
+"""Candidates, whatever they cost: all cores of a busy machine are slow beyond measure, and half of them are not."""
 
 
 @attrs.frozen
@@ -97,11 +100,11 @@ def measure(
     candidates = [fixed_threads] if fixed_threads else _candidates(cores, small)
     if known is not None and fixed_threads in (None, known.threads):
         now = _measured(target, tokens, known.threads, known.prefill_threads, interrupted)
-        if now and now[0] >= known.decode_rate * _STILL_TRUE and now[1] >= known.prefill_rate * _STILL_TRUE:
+        if now and _similar(now[0], known.decode_rate) and _similar(now[1], known.prefill_rate):
             return known
     best: Speed | None = None
-    for threads in candidates:
-        if best is not None and time.perf_counter() > end:
+    for number, threads in enumerate(candidates):
+        if number >= _AT_LEAST and time.perf_counter() > end:
             break
         rates = _measured(target, tokens, threads, threads, interrupted)
         if rates is None:
@@ -161,6 +164,10 @@ def key_of(path: Path, gpu_layers: int, llama_version: str) -> str:
     return hashlib.sha256(repr(parts).encode("utf-8", "surrogatepass")).hexdigest()[:24]
 
 
+def _similar(rate: float, known: float) -> bool:
+    return known * _STILL_TRUE <= rate <= known / _STILL_TRUE
+
+
 def _candidates(cores: int, small: bool) -> list[int]:
     """Small models leave a core to the editor: theirs is the latency of two processes that talk with each token."""
     most = max(1, cores - 1) if small else cores
@@ -201,13 +208,13 @@ def _measured(
             return None
         position, decode_s, decoded = position + 1, decode_s + took, decoded + 1
     prefill_rate = 0.0
-    for count in (16, 64, 256):
+    for count in (4, 16, 64, 256):
         target.reset()
         took = _timed(target, _cycled(tokens, count), 0)
         if took is None or interrupted():
             return None
         prefill_rate = count / took
-        if took > 0.03:
+        if took > 0.02:
             break
     target.reset()
     return decoded / decode_s, prefill_rate

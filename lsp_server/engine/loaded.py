@@ -31,6 +31,12 @@ LONGEST_CONTEXT = 8192
 _RELUCTANCE = 8.0
 """A decode this many times slower than measured means that something else wants the cores."""
 
+_HICCUP_S = 0.03
+"""Any process is set aside for so long now and then."""
+
+_BETTER = 0.4
+"""A decode that takes this share of what was measured means that the measurement fell into bad times."""
+
 _PATIENCE_S = 30.0
 """Between two measurements after slow answers."""
 
@@ -100,7 +106,7 @@ class LoadedModel:
         self._speeds = SpeedStore(cache_folder) if cache_folder else None
         self._speed_key = calibrate.key_of(path, gpu_layers, llama.version())
         self._speed = Speed(1, 1, 1.0, 1.0)
-        self._strained_since: float | None = None
+        self._strained = False
         self._measured_at = 0.0
         self._spec = spec
         known = self._speeds.get(self._speed_key) if self._speeds else None
@@ -167,8 +173,8 @@ class LoadedModel:
 
     @property
     def strained(self) -> bool:
-        """Whether answers have become slow enough for another measurement; ask between answers."""
-        return self._strained_since is not None and time.monotonic() - self._measured_at > _PATIENCE_S
+        """Whether decodes differ enough from what was measured for another measurement; ask between answers."""
+        return self._strained and time.monotonic() - self._measured_at > _PATIENCE_S
 
     def measure(self, *, known: Speed | None = None, interrupted: Callable[[], bool] = lambda: False) -> None:
         """Chooses the number of threads anew."""
@@ -184,22 +190,22 @@ class LoadedModel:
         target.reset()
         if speed is not None:
             logger.info("%s", speed)
-            # Measured under strain, one thread is what is left; it is measured again until the strain is over.
-            quiet = speed.decode_rate * 2 > self._speed.decode_rate
             self._speed = speed
-            self._strained_since = None if quiet else self._strained_since
+            self._strained = False
         else:
             self._context.set_threads(self._speed.threads, self._speed.prefill_threads)
         self._measured_at = time.monotonic()
 
     def _notice(self, seconds: float) -> None:
-        """Watches decodes. A sudden standstill with several threads ends them at once; measuring has to wait."""
-        if seconds * self._speed.decode_rate < _RELUCTANCE:
+        """Watches decodes. A standstill with several threads halves them at once; measuring has to wait."""
+        slower = seconds * self._speed.decode_rate
+        if slower > _BETTER and (slower < _RELUCTANCE or seconds < _HICCUP_S):
             return
-        self._strained_since = self._strained_since or time.monotonic()
-        if self._speed.threads > 1 and self._spec.threads is None and self._model.bytes < 200_000_000:
-            self._speed = attrs.evolve(self._speed, threads=1, prefill_threads=1)
-            self._context.set_threads(1, 1)
+        self._strained = True
+        if slower >= _RELUCTANCE and self._speed.threads > 1 and self._spec.threads is None:
+            fewer = self._speed.threads // 2
+            self._speed = attrs.evolve(self._speed, threads=fewer, prefill_threads=fewer)
+            self._context.set_threads(fewer, fewer)
 
     def _make_context(self, spec: ModelSpec, path: Path, gpu_layers: int) -> llama.Context:
         model = self._model

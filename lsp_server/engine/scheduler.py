@@ -95,6 +95,7 @@ class Scheduler:
         self._submitted = 0
         self._stopping = False
         self._unload_wanted = False
+        self._measuring = False
         self._model: ReadyModel | None = None
         self._failure: tuple[ModelSpec, float, ServerError] | None = None
         self.served = 0
@@ -126,7 +127,8 @@ class Scheduler:
             self.served += len(replaced)
             self._jobs.append(job)
             running = self._running
-            if running is not None and job.urgency[0] < running.urgency[0] and self._model is not None:
+            overtakes = running is not None and job.urgency[0] < running.urgency[0]
+            if (overtakes or self._measuring) and self._model is not None:
                 self._model.interrupt()
             self._condition.notify()
         for old in replaced:
@@ -203,13 +205,16 @@ class Scheduler:
                 if not unload and not strained:
                     self._condition.wait()
                     continue
+                if self._model is not None:
+                    self._model.proceed()
+                self._measuring = not unload
             if unload:
                 if self._model is not None:
                     self._drop_model()
                     self._report("unloaded", "The model rests until it is needed.", None)
             elif self._model is not None:
-                self._model.proceed()
                 self._model.measure(interrupted=lambda: bool(self._jobs) or self._stopping)
+                self._measuring = False
 
     def _most_urgent(self) -> Job | None:
         jobs = self._jobs

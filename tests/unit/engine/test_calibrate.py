@@ -128,3 +128,19 @@ def test_another_file_has_another_key(tmp_path: Path) -> None:
     one.write_bytes(b"1")
     other.write_bytes(b"1")
     assert calibrate.key_of(one, 0, "1") != calibrate.key_of(other, 0, "1")
+
+
+def test_cores_that_are_busy_are_not_the_only_ones_tried(on: Callable[..., Machine]) -> None:
+    """All cores of a busy machine: one decode takes longer than the whole measurement should."""
+    machine = on(2, lambda threads: 20.0 if threads == 1 else 0.5, lambda threads: 100.0 if threads == 1 else 30.0)
+    speed = measure(machine, [1], model_bytes=LARGE, seconds=1)
+    assert speed is not None
+    assert speed.threads == 1
+
+
+def test_a_result_from_bad_times_is_measured_anew(on: Callable[..., Machine]) -> None:
+    """Kept while a build ran, it would be confirmed by every measurement if faster counted as confirmation."""
+    machine = on(8, lambda threads: 300.0, lambda threads: 300.0)
+    speed = measure(machine, [1], model_bytes=SMALL, known=Speed(2, 2, 0.5, 30.0))
+    assert speed is not None
+    assert (speed.threads, speed.decode_rate) == (1, pytest.approx(300.0))
