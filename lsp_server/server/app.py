@@ -311,7 +311,7 @@ class Server(LanguageServer):
             try:
                 await work
             except JsonRpcException as error:
-                logger.warning("The editor refused what we asked for (%s, %d).", name, error.code)
+                logger.info("The editor refused what we asked for (%s, %d).", name, error.code)
             except ServerError as error:
                 self.session.problem(error)
             except Exception as error:  # noqa: BLE001  # The guard is where bugs end.
