@@ -26,7 +26,7 @@ class Decoder(Protocol):
 
     def tokens(self, segments: Sequence[Segment]) -> list[int]: ...
 
-    def special(self, text: str) -> int: ...
+    def special(self, text: str) -> int | None: ...
 
     def ends(self, token: int) -> bool: ...
 
@@ -44,13 +44,14 @@ class Decoder(Protocol):
 
 
 class Generation:
-    """Raises ServerError when the prompt does not fit or names unknown special tokens."""
+    """Raises ServerError when the prompt does not fit or has unknown special tokens."""
 
     def __init__(self, decoder: Decoder, request: GenerateRequest, *, queue_ms: float) -> None:
         self._decoder = decoder
         self._lane = request.lane
         self._tokens = decoder.tokens(request.segments)
-        self._stop_tokens = frozenset(decoder.special(text) for text in request.stop_tokens)
+        # A stop token that the model does not have cannot come either.
+        self._stop_tokens = frozenset(decoder.special(text) for text in request.stop_tokens) - {None}
         self._prompt = len(self._tokens)
         self._most = request.max_tokens
         if not self._tokens:

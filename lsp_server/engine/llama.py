@@ -97,19 +97,22 @@ class Vocabulary:
     def special_tokens(self) -> tuple[str, ...]:
         return tuple(self._special)
 
-    def special(self, text: str) -> int:
-        """The id of exactly this special token, or `ServerError`."""
-        token = self._special.get(text)
-        if token is None:
-            raise ServerError(f"The model has no special token {text!r}.", "Choose another model.")
-        return token
+    def special(self, text: str) -> int | None:
+        """The id of exactly this special token, or None."""
+        return self._special.get(text)
 
     def tokens(self, segments: Sequence[Segment]) -> list[int]:
-        """A prompt's tokens, with the beginning-of-text token in front where the model was trained with it."""
+        """A prompt's tokens, with the beginning-of-text token in front where the model was trained with it.
+
+        Raises ServerError for a special token that the model does not have.
+        """
         out: list[int] = []
         for segment in segments:
             if segment.special:
-                out.append(self.special(segment.text))
+                token = self._special.get(segment.text)
+                if token is None:
+                    raise ServerError(f"The model has no special token {segment.text!r}.", "Choose another model.")
+                out.append(token)
             elif segment.text:
                 out.extend(self._tokens_of_text(segment.text))
         if self.bos is not None and out[:1] != [self.bos]:
@@ -228,7 +231,7 @@ class Model:
         return int(ll.llama_model_n_params(self._model))
 
     @property
-    def bytes(self) -> int:
+    def size_bytes(self) -> int:
         return int(ll.llama_model_size(self._model))
 
     @property

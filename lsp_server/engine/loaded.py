@@ -22,8 +22,8 @@ from lsp_server.errors import ModelUnavailable
 
 logger = logging.getLogger("codehearth.engine")
 
-MOST_SEQUENCES = 8
-"""Places kept evaluated at once; empty ones cost memory only."""
+MOST_SEQUENCES = 4
+"""Places kept evaluated at once: as many windows as people type in. Others wait in host memory."""
 
 LONGEST_CONTEXT = 8192
 """Tokens, unless the person asks for more: beyond, prompts take longer to build and read than anyone waits."""
@@ -144,7 +144,7 @@ class LoadedModel:
     def tokens(self, segments: Sequence[Segment]) -> list[int]:
         return self._vocabulary.tokens(segments)
 
-    def special(self, text: str) -> int:
+    def special(self, text: str) -> int | None:
         return self._vocabulary.special(text)
 
     def ends(self, token: int) -> bool:
@@ -182,7 +182,7 @@ class LoadedModel:
         speed = calibrate.measure(
             target,
             self._sample,
-            model_bytes=self._model.bytes,
+            model_bytes=self._model.size_bytes,
             fixed_threads=self._spec.threads,
             known=known,
             interrupted=interrupted,

@@ -195,6 +195,7 @@ class Scheduler:
                 job = self._most_urgent()
                 before, self._running = self._running, job
                 if job is not None:
+                    self._unload_wanted = False
                     if before is not None and before is not job and before.answer is not None:
                         before.answer.pause()
                     if self._model is not None and job.ended is None:

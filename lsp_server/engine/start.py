@@ -5,7 +5,6 @@ would keep the editor's pipes open: hence `-P` in the command (the caller's), a 
 """
 
 import contextlib
-import os
 import subprocess
 import sys
 import threading
@@ -40,7 +39,6 @@ class EngineProcess:
                     stdout=subprocess.DEVNULL,
                     stderr=errors,
                     cwd=paths.log_folder(),
-                    env={**os.environ, "PYTHONUNBUFFERED": "1"},
                     **_detached(),
                 )
         except OSError as error:

@@ -199,10 +199,10 @@ def test_the_context_follows_the_memory() -> None:
     scarce = fit(kv_bytes_per_token=57_344, trained_context=32_768, wanted_context=None, free_bytes=gib)
     wanted = fit(kv_bytes_per_token=57_344, trained_context=32_768, wanted_context=16_384, free_bytes=gib)
     small = fit(kv_bytes_per_token=4_096, trained_context=512, wanted_context=None, free_bytes=8 * gib)
-    assert (plenty.context_tokens, plenty.sequences) == (8192, 8)
+    assert (plenty.context_tokens, plenty.sequences) == (8192, 4)
     assert scarce.context_tokens == 4096
     assert (wanted.context_tokens, wanted.sequences) == (16_384, 1)
-    assert (small.context_tokens, small.sequences) == (512, 8)
+    assert (small.context_tokens, small.sequences) == (512, 4)
 
 
 def test_as_many_layers_go_to_the_gpu_as_there_is_room() -> None:
