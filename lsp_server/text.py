@@ -29,17 +29,22 @@ class LineIndex:
     """Where each line of one text starts. Immutable; `edited` makes the index of the changed text.
 
     The index does not keep the text: a caller passes the text it was made of. Line numbers count from 0.
+
+    Typing moves every line after it, too many in a 10 MB file for one key. So the lines from `_pivot` on lie
+    `_shift` characters after what `_starts` says; the next edit mends only the lines between the two places.
     """
 
-    __slots__ = ("_length", "_starts")
+    __slots__ = ("_length", "_pivot", "_shift", "_starts")
 
-    def __init__(self, starts: "array[int]", length: int) -> None:
+    def __init__(self, starts: "array[int]", length: int, pivot: int = 0, shift: int = 0) -> None:
         self._starts = starts
         self._length = length
+        self._pivot = pivot
+        self._shift = shift
 
     @classmethod
     def of(cls, text: str) -> "LineIndex":
-        starts = array("L", [0])
+        starts = array("q", [0])
         starts.extend(_ends_of_lines(text, 0, len(text)))
         return cls(starts, len(text))
 
@@ -49,11 +54,18 @@ class LineIndex:
 
     def line_of(self, offset: int) -> int:
         """The line that contains `offset`; offsets outside the text are clamped."""
-        return max(0, bisect_right(self._starts, min(max(offset, 0), self._length)) - 1)
+        offset = min(max(offset, 0), self._length)
+        pivot = self._pivot
+        if self._shift and pivot < len(self._starts) and offset >= self._starts[pivot] + self._shift:
+            return bisect_right(self._starts, offset - self._shift, pivot) - 1
+        end = pivot if self._shift else len(self._starts)
+        return max(0, bisect_right(self._starts, offset, 0, end) - 1)
 
     def start(self, line: int) -> int:
         """Offset at which `line` starts; a line after the last one starts at the end of the text."""
-        return self._starts[line] if line < len(self._starts) else self._length
+        if line >= len(self._starts):
+            return self._length
+        return self._starts[line] + (self._shift if line >= self._pivot else 0)
 
     def end(self, text: str, line: int) -> int:
         """Offset of the line's end, before its line-end characters."""
@@ -85,21 +97,26 @@ class LineIndex:
     def edited(self, text: str, span: Span, inserted: int) -> "LineIndex":
         """The index of `text`, the *new* text, after `span` of the old one was replaced by `inserted` characters.
 
-        Costs one pass over the lines after the edit (about 1 ms for 25,000) and a scan of the lines it touches.
+        Costs a scan of the lines it touches, a copy of the index (0.2 ms for 200,000 lines) and, after an edit
+        elsewhere, one pass over the lines between the two places (10 ms from one end of 200,000 to the other).
         """
-        delta = inserted - (span.end - span.start)
         # One line of margin on both sides: an edit next to `\r` or `\n` can join or split a `\r\n`.
         first = max(0, self.line_of(span.start) - 1)
         last = min(len(self._starts), self.line_of(span.end) + 2)
-        scan_from = self._starts[first]
-        scan_to = (self._starts[last] if last < len(self._starts) else self._length) + delta
-        starts = self._starts[: first + 1]
-        starts.extend(start for start in _ends_of_lines(text, scan_from, scan_to))
-        tail = self._starts[last:]
-        if len(starts) > 1 and tail and starts[-1] == tail[0] + delta:
-            starts.pop()
-        starts.extend(array("L", [start + delta for start in tail]) if delta else tail)
-        return LineIndex(starts, len(text))
+        delta = inserted - (span.end - span.start)
+        tail = self.start(last) + delta
+        touched = array("q", [self.start(first)])
+        touched.extend(_ends_of_lines(text, touched[0], tail))
+        if len(touched) > 1 and last < len(self._starts) and touched[-1] == tail:
+            touched.pop()
+        starts = self._starts[:]
+        pivot, shift = self._pivot, self._shift
+        if shift and pivot < first:
+            starts[pivot:first] = array("q", [start + shift for start in starts[pivot:first]])
+        elif shift and pivot > last:
+            starts[last:pivot] = array("q", [start - shift for start in starts[last:pivot]])
+        starts[first:last] = touched
+        return LineIndex(starts, len(text), first + len(touched), shift + delta)
 
 
 def units(text: str, encoding: Encoding) -> int:
