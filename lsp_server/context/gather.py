@@ -141,7 +141,7 @@ def _similar(path: str, reader: IndexReader, nearby: Nearby) -> Iterator[Snippet
         return
     for scored in reader.similar(list(nearby.query), exclude=path, limit=MOST_SIMILAR):
         chunk = scored.chunk
-        lines = chunk.text.split("\n")[:MOST_LINES]
+        lines = chunk.text.rstrip("\n").split("\n")[:MOST_LINES]
         reason = f"similar code: {chunk.name}"[:80] if chunk.name else "similar code"
         yield Snippet(
             chunk.path, "\n".join(lines), "similar", reason, (chunk.line, chunk.line + len(lines) - 1), scored.score

@@ -4,6 +4,7 @@ Of all sources of context this one names the needed member most often (EVALUATIO
 definitions only, never their bodies.
 """
 
+import re
 from collections.abc import Iterator
 
 import attrs
@@ -18,47 +19,90 @@ MOST_IMPORTS = 24
 MOST_HOPS = 3
 """A package may hand a name on from its `__init__`, and that from another."""
 
-MOST_MEMBERS = 40
-MOST_MODULE_NAMES = 12
+MOST_MEMBERS = 80
+"""Members of one definition, or names of one module, that are considered, the nearest first."""
+
+SHORT = 60
+"""Characters up to which the signature of a member that is not named close by is left as it is."""
+
+LEAST_SIGNATURE = 8
+"""Characters below which no signature fits any more."""
+
 FAR = 1_000_000
 _HOLDERS = frozenset({"class", "interface", "enum", "type"})
 
 
 @attrs.frozen
 class _Entry:
-    """What one import contributes: lines of text in `path`, ordered there by `line`."""
+    """What one import contributes: a head and members, the most wanted first. A module has no head of its own."""
 
     path: str
     line: int
     name: str
-    text: str
+    head: str
+    members: tuple[Symbol, ...]
     rank: int
+
+    def text(self, nearby: Nearby, room: int) -> str:
+        """At most `room` characters. Every member is named before any has its signature: that it exists is the most
+        useful thing about it. Members that are named close by keep their types."""
+        indent = "    " if self.head else ""
+        left = room - len(self.head) - (len(self.head) > 0)
+        named: list[Symbol] = []
+        left -= len(indent)
+        for member in self.members:
+            left -= len(member.name) + 2
+            if left < 0:
+                break
+            named.append(member)
+        left = max(left, 0)
+        lines: dict[int, str] = {}
+        for place, member in enumerate(named):
+            if left < LEAST_SIGNATURE:
+                break
+            close = member.name in nearby.rank
+            if member.kind in ("variable", "constant") and not close:
+                continue
+            signature = member.signature if close else compact(member.signature)
+            extra = len(indent) + len(signature) + 1 - len(member.name) - 2
+            if extra <= left:
+                left -= extra
+                lines[place] = signature
+        rest = dict.fromkeys(member.name for place, member in enumerate(named) if place not in lines)
+        signatures = sorted((named[place].line, signature) for place, signature in lines.items())
+        parts = [self.head, indent + ", ".join(rest) if rest else "", *(indent + text for _, text in signatures)]
+        text = "\n".join(part for part in parts if part)
+        return text if len(text) <= room else ""
 
 
 def outline(path: str, reader: IndexReader, nearby: Nearby, budget: int) -> list[Snippet]:
     """One snippet for each imported file, within `budget` characters; the file with the nearest name first."""
-    chosen: dict[str, list[_Entry]] = {}
+    entries = list(
+        {(entry.path, entry.line): entry for entry in reversed(list(_entries(path, reader, nearby)))}.values()
+    )
+    entries.reverse()
+    chosen: dict[str, list[tuple[_Entry, str]]] = {}
     left = budget
-    seen: set[tuple[str, int]] = set()
-    for entry in _entries(path, reader, nearby, budget):
-        room = left - (0 if entry.path in chosen else len(entry.path) + 8)
-        text = _first_lines(entry.text, room)
-        if (entry.path, entry.line) in seen or not text:
-            continue
-        seen.add((entry.path, entry.line))
-        left = room - len(text) - 1
-        chosen.setdefault(entry.path, []).append(attrs.evolve(entry, text=text))
-    return [_snippet(target, entries) for target, entries in chosen.items()]
+    for place, entry in enumerate(entries):
+        # The nearest gets most, and what it does not need goes to the next.
+        room = left * 2 // (len(entries) - place + 1) - (1 if entry.path in chosen else len(entry.path) + 8)
+        text = entry.text(nearby, room)
+        if text:
+            left -= len(text) + (1 if entry.path in chosen else len(entry.path) + 8)
+            chosen.setdefault(entry.path, []).append((entry, text))
+    return [_snippet(target, parts) for target, parts in chosen.items()]
 
 
-def _snippet(path: str, entries: list[_Entry]) -> Snippet:
-    names = ", ".join(dict.fromkeys(entry.name for entry in entries))
+def _snippet(path: str, parts: list[tuple[_Entry, str]]) -> Snippet:
+    parts = sorted(parts, key=lambda part: part[0].line)
+    names = ", ".join(dict.fromkeys(entry.name for entry, _ in parts))
     names = names if len(names) <= 54 else names[:53] + "…"
-    text = "\n".join(entry.text for entry in sorted(entries, key=lambda entry: entry.line))
-    return Snippet(path, text, "outline", f"defines {names}, imported here", None, -float(min(e.rank for e in entries)))
+    text = "\n".join(text for _, text in parts)
+    nearest = min(entry.rank for entry, _ in parts)
+    return Snippet(path, text, "outline", f"defines {names}, imported here", None, -float(nearest))
 
 
-def _entries(path: str, reader: IndexReader, nearby: Nearby, budget: int) -> Iterator[_Entry]:
+def _entries(path: str, reader: IndexReader, nearby: Nearby) -> Iterator[_Entry]:
     imports = {(item.module, item.name, item.alias): item for item in reader.imports(path)}.values()
     ranked = sorted(imports, key=lambda item: (nearby.rank.get(_local(item), FAR), item.line, _local(item)))
     for imported in ranked[:MOST_IMPORTS]:
@@ -72,11 +116,11 @@ def _entries(path: str, reader: IndexReader, nearby: Nearby, budget: int) -> Ite
             found = _definition(reader, target, name, MOST_HOPS)
             if found is not None:
                 if found.path != path:
-                    yield _Entry(found.path, found.line, found.name, _head(reader, found, nearby, budget), rank)
+                    yield _of_symbol(reader, found, nearby, rank)
                 continue
             if any(symbol.name == imported.name for symbol in reader.symbols(target)):
                 continue
-        yield from _module(reader, target, nearby, _local(imported), budget, rank)
+        yield from _of_module(reader, target, nearby, _local(imported), rank)
 
 
 def _local(imported: Import) -> str:
@@ -97,45 +141,48 @@ def _definition(reader: IndexReader, path: str, name: str, hops: int) -> Symbol 
     return None
 
 
-def _module(reader: IndexReader, path: str, nearby: Nearby, local: str, budget: int, rank: int) -> Iterator[_Entry]:
-    """Names of a module: first those that are used close by after its name and a dot, then what else it offers."""
+def _of_module(reader: IndexReader, path: str, nearby: Nearby, local: str, rank: int) -> Iterator[_Entry]:
+    """A module: the names used close by after its own name and a dot, each by itself, and what else it offers."""
     symbols = [symbol for symbol in reader.symbols(path) if not symbol.container]
     used = nearby.attributes.get(local, ())
-    wanted = {name: place for place, name in enumerate(used)}
-    for place, name in enumerate(nearby.rank):
-        wanted.setdefault(name, len(used) + place)
-    public = [symbol for symbol in symbols if symbol.name in wanted or not symbol.name.startswith("_")]
-    public.sort(key=lambda symbol: (wanted.get(symbol.name, FAR), symbol.line))
-    for symbol in public[:MOST_MODULE_NAMES]:
-        text = _head(reader, symbol, nearby, budget) if symbol.name in wanted else symbol.signature
-        yield _Entry(path, symbol.line, symbol.name, text, rank)
+    for symbol in sorted((symbol for symbol in symbols if symbol.name in used), key=lambda each: used.index(each.name)):
+        yield _of_symbol(reader, symbol, nearby, rank)
+    rest = [symbol for symbol in symbols if symbol.name not in used and not symbol.name.startswith("_")]
+    if rest:
+        yield _Entry(path, -1, local, "", _by_want(rest, nearby), rank)
 
 
-def _head(reader: IndexReader, symbol: Symbol, nearby: Nearby, budget: int) -> str:
-    """A definition's signature and, for a class and its kin, those of its members, in at most half the budget."""
-    if symbol.kind not in _HOLDERS:
-        return symbol.signature
-    members = reader.members(symbol.path, symbol.name)
-    members.sort(key=lambda member: (nearby.rank.get(member.name, FAR), _hidden(member.name), member.line))
-    chosen: list[Symbol] = []
-    left = max(budget // 2, 200) - len(symbol.signature)
-    for member in members[:MOST_MEMBERS]:
-        left -= len(member.signature) + 5
-        if left < 0:
+def _of_symbol(reader: IndexReader, symbol: Symbol, nearby: Nearby, rank: int) -> _Entry:
+    members = _by_want(reader.members(symbol.path, symbol.name), nearby) if symbol.kind in _HOLDERS else ()
+    return _Entry(symbol.path, symbol.line, symbol.name, symbol.signature, members, rank)
+
+
+def _by_want(symbols: list[Symbol], nearby: Nearby) -> tuple[Symbol, ...]:
+    def want(symbol: Symbol) -> tuple[int, bool, int]:
+        private = symbol.name.startswith("_") and symbol.name != "__init__"
+        return nearby.rank.get(symbol.name, FAR), private, symbol.line
+
+    first = {symbol.name: symbol for symbol in reversed(symbols)}  # an attribute is often assigned many times
+    return tuple(sorted(first.values(), key=want)[:MOST_MEMBERS])
+
+
+def compact(signature: str) -> str:
+    """A signature without types and default values, if it is long: `def grid(self, *headers, padding, expand)`."""
+    opening = signature.find("(")
+    if signature.startswith("func ("):  # The receiver of a Go method.
+        opening = signature.find("(", signature.find(")"))
+    if len(signature) <= SHORT or opening < 0:
+        return signature
+    depth, names, start = 0, [], opening + 1
+    for place in range(opening, len(signature)):
+        character = signature[place]
+        depth += (character in "([{") - (character in ")]}")
+        if (character == "," and depth == 1) or depth == 0:
+            names.append(re.split(r"[:=]", signature[start:place], maxsplit=1)[0].strip())
+            start = place + 1
+        if depth == 0:
             break
-        chosen.append(member)
-    chosen.sort(key=lambda member: member.line)
-    return "\n".join([symbol.signature, *(f"    {member.signature}" for member in chosen)])
-
-
-def _hidden(name: str) -> bool:
-    """Private names are wanted less than public ones, but a constructor is wanted."""
-    return name.startswith("_") and name != "__init__"
-
-
-def _first_lines(text: str, room: int) -> str:
-    """As many whole lines of `text` as fit into `room` characters."""
-    if len(text) <= room:
-        return text
-    cut = text.rfind("\n", 0, max(room, 0) + 1)
-    return text[:cut] if cut > 0 else ""
+    if depth > 0:  # The index has cut it.
+        names.append("…")
+    kept = ", ".join(name for name in names if name)
+    return f"{signature[:opening]}({kept if len(kept) <= SHORT else kept[: SHORT - 1] + '…'})"
