@@ -314,6 +314,28 @@ async def test_asking_for_the_status_starts_nothing(home: Path) -> None:
     assert not transport.socket_path().exists()
 
 
+async def test_two_clients_may_name_two_models(make_client: MakeClient, tmp_path: Path) -> None:
+    """One is in memory at a time; each is answered by its own."""
+    other = tmp_path / "other.gguf"
+    other.write_bytes(MODEL.read_bytes())
+    one, two = make_client(), make_client(spec=ModelSpec(str(other)))
+    request = ask("def read(path):\n    with", max_tokens=4)
+    answers = {(await answer(client, request))[0] for client in (one, two, one)}
+    assert len(answers) == 1
+    status = await running(two)
+    assert status.path == str(MODEL)
+    assert (await two.model()).spec.path == str(other)
+
+
+async def test_the_command_stops_a_running_engine(make_client: MakeClient) -> None:
+    client = make_client()
+    await client.model()
+    pid = (await running(client)).pid
+    stop = await asyncio.create_subprocess_exec(sys.executable, "-m", "lsp_server", "engine", "--stop")
+    assert await asyncio.wait_for(stop.wait(), PATIENCE_S) == 0
+    await until(lambda: gone(pid))
+
+
 async def test_a_socket_left_behind_is_replaced(make_client: MakeClient) -> None:
     """After a power cut the files are there and nobody listens."""
     with contextlib.closing(socket.socket(socket.AF_UNIX)) as left:
