@@ -6,6 +6,9 @@ import attrs
 
 from lsp_server.text import LineIndex, Span
 
+LARGEST = 2_000_000
+"""Characters. Longer texts are data, not source: a first parse takes half a second and each edit 30 ms."""
+
 
 @attrs.frozen(eq=False)
 class Document:
@@ -21,6 +24,16 @@ class Document:
     version: int
     text: str
     lines: LineIndex
+
+    @property
+    def too_large(self) -> bool:
+        """Has it more than `LARGEST` characters? It is kept in step with the editor, but has no tree."""
+        return len(self.text) > LARGEST
+
+    @property
+    def binary(self) -> bool:
+        """Does it hold a NUL character, which no source has? Scans the text: 0.1 ms for the largest."""
+        return "\0" in self.text
 
 
 @attrs.frozen
