@@ -174,7 +174,7 @@ def around(query: Query, tree: SyntaxTree | None) -> Around:
     opened = _corrected(before.stack, query, tree, start)
     return Around(
         open=opened,
-        owed=_owed(opened, query, words),
+        owed=_owed(opened, query, words, whole=start == 0),
         on_line=sum(mark.offset >= here for mark in opened),
         header=width(text[header : header + 200]),
         above=width(text[above : above + 200]),
@@ -206,11 +206,12 @@ def _matching(opened: list[Mark], kind: str, floor: int) -> int | None:
     return None
 
 
-def _owed(opened: tuple[Mark, ...], query: Query, words: Lexicon) -> int:
+def _owed(opened: tuple[Mark, ...], query: Query, words: Lexicon, *, whole: bool) -> int:
     """How many of the innermost open marks nothing after the cursor closes.
 
     The first closer after the cursor that has no opener there belongs to the innermost mark of its kind; one that
-    begins its line belongs to a mark whose line is indented like it, if there is any.
+    begins its line belongs to a mark whose line is indented like it, if there is any. `opened` is the `whole` stack
+    or what the window saw of it.
     """
     text, lines = query.document.text, query.document.lines
     here = lines.line_of(query.offset)
@@ -237,6 +238,8 @@ def _owed(opened: tuple[Mark, ...], query: Query, words: Lexicon) -> int:
     if not indent.strip() and line != here:
         level = width(indent)
         fitting = [depth for depth in candidates if width(_line_at(query, opened[depth].offset)) == level]
+        if not fitting and not whole:
+            return len(opened)  # it closes something that was opened before the window
         candidates = fitting or candidates
     return len(opened) - 1 - candidates[-1] if candidates else len(opened)
 

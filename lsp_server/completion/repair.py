@@ -35,7 +35,11 @@ def missing_closers(text: str, situation: Situation) -> str | Quiet:
     stack = situation.scan(text).stack
     last = text.rsplit("\n", 1)[-1]
     last_start = situation.query.offset + len(text) - len(last)
-    if not stack or stack[-1].kind in LONG or stack[-1].kind == "//" or _GOES_ON.search(last):
+    if not stack or stack[-1].kind in LONG or stack[-1].kind == "//":
+        return text
+    # A line may go on below, but not where something stands after the cursor: `(row => {` before `)` is closed.
+    opener_in_line = situation.place.after.strip() and last.rstrip()[-1:] in tuple("([{")
+    if _GOES_ON.search(last) and not opener_in_line:
         return text
     single = "\n" not in text
     floor = len(situation.around.open) - min(situation.around.owed, situation.around.on_line if single else 0)

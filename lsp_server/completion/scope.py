@@ -21,6 +21,9 @@ _DEFINITION = re.compile(
 )
 _CLOSES_LINE = re.compile(r"\s*(?:[)\]}]|</|(?:end|fi|done|esac)\b)")
 
+_REOPENS = re.compile(r"\}\s*(?:else|catch|finally)\b.*\{\s*$")
+"""Closes a block and begins the next one of the same statement, so that brackets stay as they were."""
+
 _LOOP_PERIOD = 4
 """A loop of up to this many lines is noticed."""
 _LOOP_COPIES = 3
@@ -54,6 +57,7 @@ class ScopeStop:
         self._stack = self._around.open
         self._line_start = 0
         self._base = self._base_at_cursor()
+        self._reopens = self._place.on_blank_line and self._block_level(query) == self._place.column
         self._defined = False
         self._cut: int | None = None
 
@@ -71,6 +75,8 @@ class ScopeStop:
 
     def _read_line(self, content: str, complete: bool) -> int | None:
         """Line mode: the end of the line, unless a closer too many or a loop comes first."""
+        if self._reopens and content.startswith("}"):
+            return self._reopened(content, complete)
         escape = scan(content, self._lexicon, self._stack, self._around.floor).escape
         run = run_start(content)
         return escape if escape is not None else run if run is not None else len(content) if complete else None
@@ -78,6 +84,8 @@ class ScopeStop:
     def _read(self, content: str, complete: bool) -> int | None:
         """The cut that this line of a block means; a line that is not complete is read again when it has grown."""
         first, blank = not self._lines, not content.strip()
+        if first and self._reopens and content.startswith("}"):
+            return self._reopened(content, complete)
         seen = scan(content + "\n" * complete, self._lexicon, self._stack, self._around.floor)
         in_text = bool(self._stack) and self._stack[-1].kind in LONG
         surplus_first = seen.escape == len(indentation(content))
@@ -140,6 +148,19 @@ class ScopeStop:
                 return self._before()
             self._defined = True
         return None
+
+    def _reopened(self, content: str, complete: bool) -> int | None:
+        """For a line that begins with the closer of the block around it: kept if it is `} else {` and its kin."""
+        if not complete:
+            return None
+        return len(content) if _REOPENS.match(content) else 0
+
+    def _block_level(self, query: Query) -> int | None:
+        """Indentation of the line that opened the innermost braces around the cursor."""
+        if not self._around.open or self._around.open[-1].kind != "{":
+            return None
+        lines = query.document.lines
+        return width(lines.line_text(query.document.text, lines.line_of(self._around.open[-1].offset)))
 
     def _base_at_cursor(self) -> int | None:
         """Level of the block's lines where the cursor's line says it, else None until the answer does."""

@@ -1,5 +1,7 @@
 """What is left of the model's text: one golden page per behaviour, and properties that hold for any text."""
 
+from collections.abc import Iterator
+
 import attrs
 import pytest
 from hypothesis import given, settings
@@ -120,3 +122,135 @@ def test_the_tree_is_not_needed() -> None:
     query = house.query("fn main() {\n    let total = add(<CURSOR>\n}\n", "rust")
     assert postprocess.run("1, 2", query, None, "line").text == "1, 2)"
     assert attrs.astuple(postprocess.run("1, 2)", query, None, "line")) == ("1, 2)", None, "")
+
+
+PERFECT = {
+    "python": '''
+import json
+from pathlib import Path
+
+
+class Store:
+    """Values in a file."""
+
+    def __init__(self, path: Path, default=None):
+        self.path = path
+        self.values = {"default": default, "it's": [1, 2, (3, 4)]}
+
+    @property
+    def size(self):
+        return len(self.values) if self.values else 0
+
+    def load(self):
+        try:
+            self.values = json.loads(self.path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            print(f"{self.path} cannot be read: {error}", end="\\n")  # and that's it
+            return False
+        for name, value in self.values.items():
+            if not name.startswith("_"):
+                self.check(name, value)
+        return True
+''',
+    "typescript": """
+import { readFile } from "node:fs/promises";
+
+interface Options {
+  depth?: number;
+}
+
+export class Store<T> {
+  private values = new Map<string, T>();
+
+  constructor(private readonly path: string, options?: Options) {
+    this.depth = options?.depth ?? 3;
+  }
+
+  async load(): Promise<void> {
+    const text = await readFile(this.path, { encoding: "utf-8" });
+    for (const [name, value] of Object.entries(JSON.parse(text))) {
+      if (!name.startsWith("_")) {
+        this.values.set(name, value as T);
+      } else {
+        console.warn(`skipped ${name} in ${this.path}`);
+      }
+    }
+    return names.map((name) => name.trim()).forEach((name) => this.check(name));
+  }
+}
+""",
+    "go": """
+package store
+
+import "fmt"
+
+type Store struct {
+	path   string
+	values map[string]int
+}
+
+func (s *Store) Load(names []string) (int, error) {
+	total := 0
+	for index, name := range names {
+		value, found := s.values[name]
+		if !found {
+			return 0, fmt.Errorf("%s: no value %q at %d", s.path, name, index)
+		}
+		total += value
+	}
+	return total, nil
+}
+""",
+}
+
+
+@pytest.mark.parametrize("language", PERFECT)
+def test_a_perfect_line_survives(language: str) -> None:
+    """At every place of real code, what was there comes back whole from an answer that runs on to the file's end."""
+    text = PERFECT[language]
+    for start, line in _lines(text):
+        for column in range(len(line) - len(line.lstrip()), len(line) - 1, 3):
+            offset, truth = start + column, line[column:]
+            document = house.document(text[:offset] + text[offset + len(truth) :], language)
+            query = Query(document, offset, Settings(), None, False)
+            result = postprocess.run(text[offset:], query, house.tree(document.text, language), "line")
+            assert result.text.strip() == truth.strip(), line[:column] + house.CURSOR + truth
+
+
+@pytest.mark.parametrize("language", PERFECT)
+def test_a_perfect_body_survives(language: str) -> None:
+    """Every body that was taken out comes back whole, and nothing of what stands below it."""
+    text = PERFECT[language]
+    lines = list(_lines(text))
+    bodies = 0
+    for number, (_, header) in enumerate(lines[:-1]):
+        level = _level(header)
+        body = lines[number + 1 :]
+        end = next((index for index, (_, line) in enumerate(body) if _level(line) <= level), len(body))
+        if (
+            not header.rstrip().endswith((":", "{"))
+            or end == 0
+            or header.lstrip().startswith(("class", "export class"))
+        ):
+            continue
+        offset = body[0][0] + _level(body[0][1])
+        stop = body[end - 1][0] + len(body[end - 1][1])
+        document = house.document(text[:offset] + text[stop:], language)
+        query = Query(document, offset, Settings(), None, True)
+        result = postprocess.run(text[offset:], query, house.tree(document.text, language), "block")
+        assert result.text == text[offset:stop], header
+        bodies += 1
+    assert bodies >= 3
+
+
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    """Offset and text of each line that is not blank."""
+    start = 0
+    for line in text.split("\n"):
+        if line.strip():
+            yield start, line
+        start += len(line) + 1
+
+
+def _level(line: str) -> int:
+    return len(line) - len(line.lstrip())
