@@ -270,7 +270,12 @@ class _Client:
 def _load(spec: ModelSpec, progress: Callable[[float], bool]) -> ReadyModel:
     from lsp_server.engine.loaded import LoadedModel
 
-    return LoadedModel(spec, progress=progress, cache_folder=paths.cache_folder())
+    try:
+        cache_folder = paths.cache_folder()
+    except ServerError as problem:
+        logger.warning("Measured speeds cannot be kept: %s", problem)
+        cache_folder = None
+    return LoadedModel(spec, progress=progress, cache_folder=cache_folder)
 
 
 def _frame(number: int | None, outcome: Outcome) -> protocol.EngineFrame:

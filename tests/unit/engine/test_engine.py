@@ -336,6 +336,11 @@ async def test_the_command_stops_a_running_engine(make_client: MakeClient) -> No
     await until(lambda: gone(pid))
 
 
+async def test_a_cache_folder_that_cannot_be_used_costs_nothing_but_time(make_client: MakeClient, home: Path) -> None:
+    (home / "cache").write_text("a file where the folder should be")
+    assert (await make_client().model()).decode_rate > 0
+
+
 async def test_a_socket_left_behind_is_replaced(make_client: MakeClient) -> None:
     """After a power cut the files are there and nobody listens."""
     with contextlib.closing(socket.socket(socket.AF_UNIX)) as left:

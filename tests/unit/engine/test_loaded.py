@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import attrs
 import numpy as np
 import pytest
 from gguf import GGUFWriter
@@ -140,6 +141,36 @@ def test_a_measurement_in_between_does_no_harm(model: LoadedModel) -> None:
     before, _ = run(model, request)
     model.measure()
     assert run(model, request)[0] == before
+
+
+def test_threads_that_come_to_a_standstill_are_halved_at_once(model: LoadedModel) -> None:
+    """A build has started: one slow decode is enough, a hiccup of a few milliseconds is not."""
+    kept = model._speed
+    try:
+        model._spec = attrs.evolve(model._spec, threads=None)
+        model._speed = attrs.evolve(kept, threads=4, prefill_threads=4, decode_rate=1000.0)
+        model._notice(0.02)
+        assert (model._speed.threads, model._strained) == (4, False)
+        model._notice(0.25)
+        assert (model._speed.threads, model._strained) == (2, True)
+        assert not model.strained  # measured a moment ago; it waits until a measurement is worth it
+    finally:
+        model._spec, model._speed, model._strained = attrs.evolve(model._spec, threads=1), kept, False
+        model._context.set_threads(1, 1)
+
+
+def test_a_model_that_runs_faster_than_measured_is_measured_again(
+    model: LoadedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The build is over."""
+    try:
+        model._notice(0.1 / model._speed.decode_rate)
+        monkeypatch.setattr(model, "_measured_at", -1000.0)
+        assert model.strained
+        model.measure()
+        assert not model.strained
+    finally:
+        model._strained = False
 
 
 def test_loading_can_be_given_up(tmp_path: Path) -> None:
