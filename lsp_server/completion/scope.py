@@ -156,8 +156,8 @@ class ScopeStop:
         return len(content) if _REOPENS.match(content) else 0
 
     def _block_level(self, query: Query) -> int | None:
-        """Indentation of the line that opened the innermost braces around the cursor."""
-        if not self._around.open or self._around.open[-1].kind != "{":
+        """Indentation of the line that opened the innermost braces around the cursor, if they are closed below."""
+        if not self._around.open or self._around.owed or self._around.open[-1].kind != "{":
             return None
         lines = query.document.lines
         return width(lines.line_text(query.document.text, lines.line_of(self._around.open[-1].offset)))
