@@ -9,8 +9,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 
-import attrs
-
 from lsp_server.completion import burst as bursts
 from lsp_server.completion import prompt
 from lsp_server.completion.burst import Burst
@@ -36,12 +34,9 @@ LEAST_SCALE = 0.25
 ReaderOf = Callable[[Path], IndexReader | None]
 
 
-@attrs.frozen
-class _Known:
-    """What is kept per document between requests."""
-
-    burst: Burst
-    card: ModelCard
+KEPT_BURSTS = 4
+"""Bursts remembered per document, newest first: whoever jumps away to look something up or to change a caller comes
+back, and the engine may still hold the prompt (a third of the jumps in the shipped trace return)."""
 
 
 class Prompts:
@@ -50,29 +45,29 @@ class Prompts:
     def __init__(self, reader_of: ReaderOf, tree_thread: Executor) -> None:
         self._reader_of = reader_of
         self._tree_thread = tree_thread
-        self._known: dict[str, _Known] = {}
+        self._bursts: dict[str, tuple[Burst, ...]] = {}
+        self._card: ModelCard | None = None
         self._late: dict[str, tuple[str, asyncio.Future[tuple[tuple[Snippet, ...], bool]]]] = {}
         self._scale: dict[str, float] = {}
         self._recent = RecentEdits()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="codehearth-context")
 
     def appended(self, query: Query, card: ModelCard) -> int | None:
-        """Characters by which a prompt for `query` would grow the last one; None when it would be begun anew."""
-        known = self._known.get(query.document.uri)
-        if known is None or known.card != card:
-            return None
-        followed = bursts.follow(known.burst, query.document, query.offset)
-        return None if isinstance(followed, str) else abs(len(followed.typed) - len(known.burst.typed))
+        """Characters by which a prompt for `query` would grow an earlier one; None when it would be begun anew."""
+        known = self._bursts.get(query.document.uri, ()) if card == self._card else ()
+        for burst in known:
+            if isinstance(bursts.follow(burst, query.document, query.offset), Burst):
+                return abs(query.offset - burst.cursor)
+        return None
 
     async def prepare(self, ledger: Ledger, tree: SyntaxTree | None, card: ModelCard) -> tuple[Segment, ...]:
         """The prompt for the ledger's query; notes what it is built of. `tree` is of the query's document."""
         query = ledger.query
-        uri = query.document.uri
         burst = self._followed(query, card)
         if isinstance(burst, str):
             ledger.reanchored = burst
             burst = await self._anchored(ledger, burst, tree, card)
-        self._known[uri] = _Known(burst, card)
+        self._keep(query.document.uri, burst, card)
         ledger.snippets = burst.snippets
         with ledger.hop("prompt"):
             return prompt.render(card, burst.parts(repository_of(query), path_of(query)))
@@ -80,7 +75,7 @@ class Prompts:
     def shrink(self, query: Query) -> bool:
         """Begins anew with half the room, because the last prompt did not fit; False when it is small already."""
         uri = query.document.uri
-        self._known.pop(uri, None)
+        self._bursts.pop(uri, None)
         self._scale[uri] = self._scale.get(uri, 1.0) / 2
         return self._scale[uri] >= LEAST_SCALE
 
@@ -96,11 +91,11 @@ class Prompts:
             self._recent.note(document.path, first, first + added, added - removed)
 
     def closed(self, uri: str) -> None:
-        for kept in (self._known, self._late, self._scale):
+        for kept in (self._bursts, self._late, self._scale):
             kept.pop(uri, None)
 
     def forget(self) -> None:
-        self._known.clear()
+        self._bursts.clear()
         self._late.clear()
         self._scale.clear()
 
@@ -108,21 +103,33 @@ class Prompts:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _followed(self, query: Query, card: ModelCard) -> Burst | str:
-        known = self._known.get(query.document.uri)
-        if known is None:
+        """The burst that the query continues, the newest first; else why the newest cannot go on."""
+        uri = query.document.uri
+        known = self._bursts.get(uri, ())
+        if not known:
             return "first request"
-        if known.card != card:
+        if card != self._card:
             return "another model"
-        late = self._late.get(query.document.uri)
-        if late is not None and late[0] == known.burst.scope and late[1].done() and not known.burst.complete:
+        scope, arriving = self._late.get(uri, ("", None))
+        if arriving is not None and arriving.done() and not known[0].complete and scope == known[0].scope:
             return "related code arrived"
-        return bursts.follow(known.burst, query.document, query.offset)
+        states = [bursts.follow(burst, query.document, query.offset) for burst in known]
+        return next((state for state in states if isinstance(state, Burst)), states[0])
+
+    def _keep(self, uri: str, burst: Burst, card: ModelCard) -> None:
+        """Makes a burst the newest of its document, in place of the state it was followed from."""
+        older = self._bursts.get(uri, ()) if card == self._card else ()
+        if card != self._card:
+            self._bursts.clear()
+            self._card = card
+        others = tuple(each for each in older if (each.start, each.suffix) != (burst.start, burst.suffix))
+        self._bursts[uri] = (burst, *others)[:KEPT_BURSTS]
 
     async def _anchored(self, ledger: Ledger, reason: str, tree: SyntaxTree | None, card: ModelCard) -> Burst:
         query = ledger.query
         document, settings = query.document, query.settings
-        known = self._known.get(document.uri)
-        previous = known.burst if known is not None and known.card == card else None
+        known = self._bursts.get(document.uri, ()) if card == self._card else ()
+        previous = known[0] if known else None
         share = settings.context.share if settings.context.enabled else 0.0
         budget = prompt.budget(card, share, scale=self._scale.get(document.uri, 1.0))
         with ledger.hop("context"):

@@ -1,7 +1,7 @@
 """One inline completion from query to answer, with a scripted engine: what is asked, what is shown, what is stopped."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from lsp_server.completion.model import ModelState
 from lsp_server.completion.query import Answer, Query, Silence
 from lsp_server.completion.service import SENTENCES, CompletionService
 from lsp_server.documents.document import Document, Edit
+from lsp_server.documents.trees import Trees
 from lsp_server.engine.fake import FakeEngine
 from lsp_server.engine.protocol import Priority
 from lsp_server.errors import EngineUnavailable, ModelUnavailable, ServerError
@@ -26,13 +27,6 @@ SECONDS = 5.0
 
 FOLDER = Path("/work")
 PATH = FOLDER / "a.py"
-
-
-class NoTrees:
-    """No tree for any document."""
-
-    async def at(self, document: Document) -> None:
-        return None
 
 
 class Editor:
@@ -81,16 +75,24 @@ class Editor:
 
 def service_for(
     engine: FakeEngine,
+    trees: Trees,
     *,
     reader: IndexReader | None = None,
     on_state: Callable[[ModelState], None] | None = None,
 ) -> CompletionService:
     return CompletionService(
         engine=engine,
-        trees=NoTrees(),  # type: ignore[arg-type]
+        trees=trees,
         reader_of=lambda folder: reader,
         on_state=on_state,
     )
+
+
+@pytest.fixture
+def trees() -> Iterator[Trees]:
+    own = Trees()
+    yield own
+    own.close()
 
 
 @pytest.fixture
@@ -103,9 +105,9 @@ async def close() -> AsyncIterator[list[Editor]]:
 
 
 @pytest.fixture
-def opened(close: list[Editor]) -> Callable[..., Editor]:
+def opened(close: list[Editor], trees: Trees) -> Callable[..., Editor]:
     def open_(marked: str, engine: FakeEngine, *, folder: Path | None = FOLDER, **options: Any) -> Editor:
-        editor = Editor(marked, service_for(engine, **options), folder=folder)
+        editor = Editor(marked, service_for(engine, trees, **options), folder=folder)
         close.append(editor)
         return editor
 
@@ -201,6 +203,20 @@ async def test_a_jump_is_explained(opened: Open) -> None:
     editor.cursor = len("a = 1")
     answer = await editor.answer()
     assert answer.explanation.reanchored == "jump"
+
+
+async def test_coming_back_continues_the_earlier_prompt(opened: Open) -> None:
+    """After a jump away and back the first prompt goes on, because the engine may still hold it."""
+    engine = FakeEngine(["sum(items)", "3", "len(items)"])
+    editor = opened("a = 1\nb = 2\n" + FILE, engine)
+    await editor.answer()
+    place, editor.cursor = editor.cursor, len("a = 1")
+    await editor.answer()
+    editor.cursor = place
+    editor.type("le")
+    answer = await editor.answer()
+    assert answer.explanation.reanchored is None
+    assert engine.prompts[2] == engine.prompts[0] + "le"
 
 
 async def test_a_newer_request_stops_the_engine(opened: Open) -> None:
