@@ -17,7 +17,8 @@ from lsp_server.index.database import Connection, transaction
 from lsp_server.index.resolve import Root, resolve
 from lsp_server.index.store import read_lines
 from lsp_server.index.values import Chunk, Coverage, Import, ScoredChunk, Symbol
-from lsp_server.index.words import words_of
+from lsp_server.index.words import IDENTIFIER, words_of
+from lsp_server.syntax.languages import language_of
 
 logger = logging.getLogger(__name__)
 
@@ -255,8 +256,8 @@ def _passed_on(files: _IndexedFiles, path: str, imported: Import) -> tuple[str, 
 
 
 def _resolve_once(files: _IndexedFiles, path: str, imported: Import) -> str | None:
-    language = files.connection.execute("SELECT language FROM files WHERE path = ?", (path,)).fetchone()
-    return None if language is None else resolve(files, path, language[0], imported)
+    language = language_of(Path(path), None)
+    return None if language is None else resolve(files, path, language.name, imported)
 
 
 def _defines(connection: Connection, path: str, name: str | None) -> bool:
@@ -265,7 +266,9 @@ def _defines(connection: Connection, path: str, name: str | None) -> bool:
 
 
 def _similar(connection: Connection, words: list[str], exclude: str | None, limit: int) -> list[ScoredChunk]:
-    terms = _rarest(connection, dict.fromkeys(word for identifier in words for word in words_of(identifier)))
+    # Only identifiers: anything else could be read as the search's own syntax.
+    identifiers = (identifier for word in words for identifier in IDENTIFIER.findall(word))
+    terms = _rarest(connection, dict.fromkeys(word for identifier in identifiers for word in words_of(identifier)))
     if not terms or limit <= 0:
         return []
     # More than asked for, so that chunks of equal score at the cut are chosen by path and line, not by history.
