@@ -42,6 +42,7 @@ class ServedCore:
     ) -> None:
         self._on_state = on_state
         self._state = ModelState("absent")
+        self._died = False
         self._engine = make_engine(self._engine_moved)
         self._trees = Trees()
         self._service = CompletionService(
@@ -74,11 +75,15 @@ class ServedCore:
         self._trees.close()
 
     def _model_moved(self, state: ModelState) -> None:
+        if state.state == "error" and self._died:
+            # It costs one suggestion and is started again by the next request: nothing for a person to act on.
+            state = ModelState("absent", state.sentence, state.name)
         self._state = state
         self._on_state(state)
 
     def _engine_moved(self, state: EngineState) -> None:
-        """The service hears of the engine only when it asks; a person sees that it loads again, or has gone."""
+        """The service hears of the engine only when it asks; a person sees that it loads again, or cannot."""
+        self._died = state.state == "off"
         match state.state:
             case "loading" | "starting":
                 self._on_state(ModelState("loading", state.sentence or "Loading the model.", self._state.name))

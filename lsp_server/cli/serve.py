@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from lsp_server.completion.model import ModelState
+    from lsp_server.errors import ServerError
+    from lsp_server.index.indexer import Indexer
+    from lsp_server.index.values import Coverage
     from lsp_server.server.parts import Core, Parts, ReaderOf
-    from lsp_server.settings import Settings
+    from lsp_server.settings import IndexSettings, Settings
 
 FAKE = "fake:"
 
@@ -60,9 +63,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def parts(config: Path, script: Path | None = None) -> "Parts":
-    """Everything that the server is made of. `script` answers instead of a model."""
+    """Everything that the server is made of. `script` answers instead of a model.
+
+    What the answer to `initialize` does not need is imported after it: an editor waits for that.
+    """
     from lsp_server import __version__, paths
-    from lsp_server.index.indexer import Indexer
     from lsp_server.server.parts import Parts
     from lsp_server.settings import read_user_file
     from lsp_server.syntax.languages import LANGUAGES
@@ -70,7 +75,19 @@ def parts(config: Path, script: Path | None = None) -> "Parts":
     def make_core(settings: "Settings", reader_of: "ReaderOf", on_state: "Callable[[ModelState], None]") -> "Core":
         from lsp_server.cli.core import ServedCore, engine_of
 
-        return ServedCore(engine_of(settings, script), reader_of, on_state)
+        core = ServedCore(engine_of(settings, script), reader_of, on_state)
+        gc.freeze()
+        return core
+
+    def make_indexer(
+        folder: Path,
+        settings: "IndexSettings",
+        progress: "Callable[[Coverage], None]",
+        problem: "Callable[[ServerError], None]",
+    ) -> "Indexer":
+        from lsp_server.index.indexer import Indexer
+
+        return Indexer(folder, settings, paths.cache_folder(), on_progress=progress, on_problem=problem)
 
     base, problems = read_user_file(config)
     return Parts(
@@ -78,9 +95,7 @@ def parts(config: Path, script: Path | None = None) -> "Parts":
         base=base,
         problems=problems,
         make_core=make_core,
-        make_indexer=lambda folder, settings, progress, problem: Indexer(
-            folder, settings, paths.cache_folder(), on_progress=progress, on_problem=problem
-        ),
+        make_indexer=make_indexer,
         suffixes=[suffix for language in LANGUAGES for suffix in language.suffixes],
         strict=script is not None,
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import attrs
 
+from lsp_server.documents.document import Document
 from lsp_server.errors import ServerError
 from lsp_server.index.values import Coverage, IndexReader
 from lsp_server.server.parts import Indexer, MakeIndexer
@@ -36,9 +37,15 @@ class Folders:
     """Starts, feeds and closes one index per folder. `on_change(folder)` and `on_problem` come on the event loop."""
 
     def __init__(
-        self, make: MakeIndexer, on_change: Callable[[Folder], None], on_problem: Callable[[ServerError], None]
+        self,
+        make: MakeIndexer,
+        documents: Iterable[Document],
+        on_change: Callable[[Folder], None],
+        on_problem: Callable[[ServerError], None],
     ) -> None:
+        """`documents` are the open ones, at any time: an index that starts later than the typing is told of them."""
         self._make = make
+        self._documents = documents
         self._on_change = on_change
         self._on_problem = on_problem
         self._folders: dict[Path, Folder] = {}
@@ -113,6 +120,8 @@ class Folders:
     @property
     def unfinished(self) -> list[Folder]:
         """Folders that are being indexed, or are about to be."""
+        if self._settings is None or not self._settings.enabled:
+            return []
         return [folder for folder in self if folder.indexer and not (folder.coverage and folder.coverage.finished)]
 
     async def close(self) -> None:
@@ -156,6 +165,9 @@ class Folders:
         folder.indexer = indexer
         folder.reader = indexer.reader()
         indexer.start()
+        for document in self._documents:
+            if document.path is not None and self.folder_of(document.path) is folder:
+                indexer.changed(document.path, document.text)
 
     def _start_again(self, folder: Folder) -> None:
         if self._folders.get(folder.path) is folder and folder.indexer is None and folder.closing is None:

@@ -17,6 +17,7 @@ from lsp_server import paths
 from lsp_server.server import convert, extensions
 from lsp_server.server.editor import Features
 from lsp_server.server.session import Session
+from lsp_server.settings import catalogue
 
 logger = logging.getLogger("codehearth.server.handlers")
 
@@ -27,6 +28,8 @@ ANSWER_SECONDS = 3.0
 
 TRIGGER_CHARACTERS = (".", "(", " ", "=", ",", ":")
 """Where clients without inline completion ask by themselves, besides while an identifier is typed."""
+
+_KEYS = frozenset({SECTION, "settings", *(facts.path.partition(".")[0] for facts in catalogue())})
 
 Notification = Callable[[Session, Any], None]
 Request = Callable[[Session, Any], Awaitable[Any]]
@@ -227,8 +230,15 @@ async def _start(session: Session) -> None:
 async def _reconfigure(session: Session, pushed: Any) -> None:
     """Asks again where the editor can be asked; what it pushed counts where it has no answer."""
     pulled = await _pull(session)
-    session.configure(pulled if pulled is not None else pushed)
+    session.configure(pulled if pulled is not None else _ours(pushed))
     await _register_fallback(session)
+
+
+def _ours(pushed: Any) -> Any:
+    """Some editors push the settings of everybody; what has nothing of ours in it says nothing to us."""
+    if isinstance(pushed, Mapping) and pushed.keys().isdisjoint(_KEYS):
+        return None
+    return pushed
 
 
 async def _pull(session: Session) -> Any:

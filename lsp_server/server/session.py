@@ -39,7 +39,7 @@ class Session:
         self.parts = parts
         self.editor = editor
         self.documents = Documents()
-        self.folders = Folders(parts.make_indexer, self._index_moved, self.problem)
+        self.folders = Folders(parts.make_indexer, self.documents, self._index_moved, self.problem)
         self.bars = Bars(editor)
         self.status = StatusBoard(editor, self.folders, parts.version)
         self.probe = LagProbe()
@@ -61,7 +61,7 @@ class Session:
     # Life
 
     def initialize(self, features: Features, encoding: Encoding, options: Any, folders: list[Path]) -> None:
-        """What the editor said first. Nothing is started yet, but the settings that choose the model are known."""
+        """What the editor said first. Nothing is started yet: the answer must not wait for it."""
         self.features = features
         self.encoding = encoding
         self.bars.enabled = features.progress
@@ -69,7 +69,6 @@ class Session:
         for folder in folders:
             self.folders.add(folder)
         self._settle()
-        self._core = self.parts.make_core(self.settings, self.folders.reader_of, self._model_moved)
 
     def start(self, workspace: Any) -> None:
         """The editor is ready, and `workspace` is what it answered for our section, if it was asked."""
@@ -103,7 +102,9 @@ class Session:
 
     @property
     def core(self) -> Core:
-        assert self._core is not None  # The protocol lets nothing through before initialize.
+        """Made when it is first needed, by then with settings that say which model: workspaces have no say in it."""
+        if self._core is None:
+            self._core = self.parts.make_core(self.settings, self.folders.reader_of, self._model_moved)
         return self._core
 
     # Documents

@@ -48,6 +48,7 @@ def start(tmp_path: Path, script: Script) -> Iterator[Callable[..., Wire]]:
     yield begin
     for wire in started:
         wire.__exit__()
+        assert [line for line in wire.stderr if " ERROR " in line] == [], "a bug was logged"
 
 
 @pytest.fixture

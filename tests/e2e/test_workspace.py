@@ -81,9 +81,11 @@ def test_settings_are_pushed(start: Start, pushed: Any) -> None:
     wire.initialize(capabilities={**CAPABILITIES, "workspace": {}})
     wire.notify("workspace/didChangeConfiguration", {"settings": pushed})
     wire.wait_for_status("off")
+    wire.notify("workspace/didChangeConfiguration", {"settings": {"python": {"lint": True}}})
+    wire.wait_for_status("ready")
+    assert wire.notifications("window/showMessage") == []
     wire.notify("workspace/didChangeConfiguration", {"settings": 3})
     wire.wait_for(lambda: wire.notifications("window/showMessage"), "the message")
-    wire.wait_for_status("ready")
 
 
 def test_a_workspace_cannot_choose_the_model(start: Start) -> None:

@@ -10,7 +10,7 @@ from lsprotocol import types
 
 from lsp_server.completion.model import ModelState
 from lsp_server.completion.query import Answer
-from lsp_server.errors import EngineUnavailable, ModelUnavailable
+from lsp_server.errors import EngineUnavailable, IndexUnavailable, ModelUnavailable
 from lsp_server.index.values import Coverage
 from lsp_server.paths import uri_of_path
 from lsp_server.server.editor import Features
@@ -97,6 +97,7 @@ async def test_a_workspace_cannot_choose_the_model(world: World) -> None:
     """The user's options can."""
     session = begin(world, options={"model": "/mine.gguf"}, workspace={"model": "/theirs.gguf"})
     assert session.settings.model == "/mine.gguf"
+    opened(session)
     assert world.core.settings is not None
     assert world.core.settings.model == "/mine.gguf"
 
@@ -247,6 +248,24 @@ async def test_each_folder_has_an_index_and_changes_reach_the_right_one(world: W
     session.closed(uri_of_path(path))
     assert world.indexers[1].texts == [(path, "x"), (path, "y"), (path, None)]
     assert (world.indexers[0].paths, world.indexers[1].paths) == ([one / "b.py"], [])
+
+
+async def test_an_index_that_starts_later_is_told_what_was_typed_before(world: World, tmp_path: Path) -> None:
+    """What is not saved yet is not on the disk."""
+    session = begin(world)
+    path = tmp_path / "a.py"
+    opened(session, uri_of_path(path), "typed", path)
+    session.folders.add(tmp_path)
+    assert world.indexers[0].texts == [(path, "typed")]
+
+
+async def test_an_index_that_gives_up_keeps_nobody_waiting(world: World, tmp_path: Path) -> None:
+    """Its problem is told, and the status does not say "indexing" for ever."""
+    session = begin(world, tmp_path)
+    assert session.status.now().state == "indexing"
+    world.indexers[0].problem(IndexUnavailable("The index can be kept nowhere."))
+    await until(lambda: world.editor.shown)
+    assert session.status.now().state == "ready"
 
 
 async def test_folders_come_and_go(world: World, tmp_path: Path) -> None:
