@@ -8,6 +8,7 @@ import hashlib
 import os
 import stat
 import tempfile
+import warnings
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
@@ -42,12 +43,17 @@ def runtime_folder() -> Path:
     """The engine's socket, lock and key: mode 0700 and owned by this user, or `ServerError`.
 
     A Unix socket's path may have at most 104 characters on some systems, so a long home falls back to a short
-    folder named after it in the temporary directory.
+    folder named after it in the temporary directory. So does a machine where no session manager made a runtime
+    folder: the substitute that platformdirs names lies two levels below the temporary directory, and only in its
+    first level does the sticky bit keep others from moving what is ours.
     """
-    folder = _below_home("run") or platformdirs.user_runtime_path("codehearth", appauthor=False)
-    if not os.access(_existing_parent(folder), os.W_OK) or len(str(folder)) > 80:
+    own = _below_home("run")
+    folder = own or _platform_runtime_folder()
+    shared = Path(tempfile.gettempdir())
+    substitute = own is None and folder.parent.parent == shared
+    if substitute or len(str(folder)) > 80 or not os.access(_existing_parent(folder), os.W_OK):
         name = hashlib.sha256(f"{folder}:{_user()}".encode()).hexdigest()[:12]
-        folder = Path(tempfile.gettempdir()) / f"codehearth-{name}"
+        folder = shared / f"codehearth-{name}"
     return _private(folder)
 
 
@@ -71,6 +77,13 @@ def uri_of_path(path: Path) -> str:
 def _below_home(name: str) -> Path | None:
     home = os.environ.get(HOME_VARIABLE)
     return Path(home) / name if home else None
+
+
+def _platform_runtime_folder() -> Path:
+    """platformdirs warns where no session manager made a runtime folder; `runtime_folder` answers that."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return platformdirs.user_runtime_path("codehearth", appauthor=False)
 
 
 def _existing_parent(folder: Path) -> Path:

@@ -2,6 +2,7 @@
 
 import os
 import stat
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -48,3 +49,15 @@ def test_uris_come_back(tmp_path: Path, name: str) -> None:
 def test_other_schemes_are_no_files() -> None:
     """An untitled buffer has no path."""
     assert paths.path_of_uri("untitled:Untitled-1") is None
+
+
+def test_without_a_runtime_folder_the_substitute_lies_directly_in_the_temporary_directory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """There the sticky bit protects it; and platformdirs' warning, which pytest makes an error, stays quiet."""
+    monkeypatch.delenv(paths.HOME_VARIABLE)
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    folder = paths.runtime_folder()
+    assert len(str(folder)) <= 80
+    if folder.is_relative_to(tempfile.gettempdir()):
+        assert folder.parent == Path(tempfile.gettempdir())
