@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from lsp_server.evaluate.figures import Figures, Options
 
 
+_PLAIN_WIDTH = 120
+"""Characters of the table where nobody tells how wide the page is."""
+
+
 def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Registers the command."""
     parser = subparsers.add_parser(
@@ -101,6 +105,6 @@ def _show(figures: "Figures") -> None:
         style = {True: "green", False: "bold red", None: ""}[row.met]
         missed = "  missed" if row.met is False else ""
         table.add_row(Text(row.figure.replace("`", "")), Text(row.goal), Text(row.measured + missed, style))
-    out.print(table)
+    out.print(table, width=out.width if out.is_terminal else _PLAIN_WIDTH)
     for sentence in report.sentences(figures):
         out.print(sentence, style="dim")

@@ -38,9 +38,17 @@ async def ask_once(editor: EditorClient, path: Path, text: str, offset: int, lan
 def percentages(show: Callable[[float, str], None]) -> Callable[[str, Any], None]:
     """A listener for `EditorClient.on_notification` that hands each step of work-done progress on: (percent, what)."""
 
+    titles: dict[Any, str] = {}
+
     def listen(method: str, params: Any) -> None:
         value = params.get("value") if method == "$/progress" else None
-        if isinstance(value, dict) and value.get("kind") in ("begin", "report"):
-            show(float(value.get("percentage") or 0), value.get("message") or value.get("title") or "Working")
+        if not isinstance(value, dict):
+            return
+        title = titles.setdefault(params["token"], value.get("title") or "Working")
+        message = value.get("message")
+        if value.get("kind") == "end":
+            show(100.0, title)
+        else:
+            show(float(value.get("percentage") or 0), f"{title}: {message}" if message else title)
 
     return listen

@@ -145,7 +145,7 @@ async def replay_infill(
                 costs.append(Cost(part.evaluated, part.reused, part.prefill_ms, took))
         if on_key is not None:
             on_key(count + 1)
-    return BaselineFigures.of("llama-server /infill layout, our engine", costs[1:])
+    return BaselineFigures.of("/infill layout", costs[1:])
 
 
 class LlamaServer:
@@ -210,7 +210,7 @@ class LlamaServer:
             costs.append(Cost(timings["prompt_n"], timings.get("cache_n", 0), timings["prompt_ms"], took))
             if on_key is not None:
                 on_key(count + 1)
-        return BaselineFigures.of("llama-server /infill", costs[1:])
+        return BaselineFigures.of("llama-server", costs[1:])
 
     async def _wait_for_health(self) -> None:
         assert self._process is not None

@@ -8,6 +8,7 @@ import asyncio
 import itertools
 import random
 import time
+from collections.abc import Callable
 
 import attrs
 
@@ -33,7 +34,9 @@ class CancelFigures:
     decode: Spread
 
 
-async def measure_cancelling(engine: Engine, *, samples: int, seed: int = 1) -> CancelFigures:
+async def measure_cancelling(
+    engine: Engine, *, samples: int, seed: int = 1, on_sample: Callable[[int], None] = lambda done: None
+) -> CancelFigures:
     """Cancels `samples` requests in each phase. Moments are drawn by `seed` within the time the phase should take."""
     facts = await engine.model()
     chance = random.Random(seed)
@@ -50,6 +53,7 @@ async def measure_cancelling(engine: Engine, *, samples: int, seed: int = 1) -> 
         request = GenerateRequest("long", (Segment(_text(chance, tokens * facts.characters_per_token)),), 1)
         if await _cancelled_after(engine, request, moment, first_piece=False):
             prefill.append(await _free_after(engine))
+            on_sample(len(prefill))
     for attempt in itertools.count():
         if len(decode) >= samples or attempt >= 3 * samples:
             break
@@ -57,6 +61,7 @@ async def measure_cancelling(engine: Engine, *, samples: int, seed: int = 1) -> 
         request = GenerateRequest("long", (Segment(_text(chance, 200)),), 200)
         if await _cancelled_after(engine, request, moment, first_piece=True):
             decode.append(await _free_after(engine))
+            on_sample(len(prefill) + len(decode))
     return CancelFigures(facts.name, facts.parameters, facts.threads, tokens, Spread.of(prefill), Spread.of(decode))
 
 

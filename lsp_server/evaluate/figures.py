@@ -36,6 +36,8 @@ from lsp_server.modelstore import store
 
 ENGINE_COMMAND = (sys.executable, "-P", "-m", "lsp_server", "engine")
 
+_HURRIED_KEYS = 150
+
 Tell = Callable[[str, float, float | None], None]
 """Progress: what is being measured, how much of it is done, of how much (None where that is unknown)."""
 
@@ -63,7 +65,8 @@ class ReplayFigures:
     engine, cache, other: didChange to answer of requests that reached the engine, were answered from the cache, and
     of the rest, for which there was nothing to ask. no_engine_share: cache and other, of all. evaluated: prompt tokens
     per request that reached the engine; reused_share: of all their prompt tokens. reanchors: reason to count.
-    silences: why nothing was shown, to count. hops: milliseconds per hop, of requests that reached the engine.
+    silences: why nothing was shown, to count. starting, typing: waits on the event loop until the server was ready, and
+    from then on. hops: milliseconds per hop, of requests that reached the engine.
     """
 
     package: str
@@ -86,7 +89,8 @@ class ReplayFigures:
     accepted_characters: int
     ready_seconds: float
     warm_up_ms: float
-    lag: Lag
+    starting: Lag
+    typing: Lag
     same_text: bool | None
 
 
@@ -130,16 +134,20 @@ async def measure(options: Options, home: Path, tell: Tell) -> Figures:
         folder = home / "workspaces" / trace.header.package
         trace.lay_out(folder)
         async with EditorClient([folder], home=home, options=sent) as editor:
-            await product.watch_lag(editor)
             count = keys or len(trace.keys)
             played = await replay.replay(
                 editor, trace, folder, keys=keys, on_key=lambda done: tell("replaying the trace", done, count)
             )
-            replayed = summary(trace, played, await product.lag(editor))
+            replayed = summary(trace, played)
             name = (await product.status(editor)).model or model.stem
-        tell("typing in a hurry", 0, None)
         async with EditorClient([folder], home=home, options=sent) as editor:
-            hurried = await replay.hurry(editor, trace, folder, keys=min(keys or 200, 200))
+            hurried = await replay.hurry(
+                editor,
+                trace,
+                folder,
+                keys=_HURRIED_KEYS,
+                on_key=lambda done: tell("typing in a hurry", done, _HURRIED_KEYS),
+            )
         tell("opening four windows", 0, None)
         windows = await measure_windows(_window_files(trace, home), home, options=sent)
         cancelling = [await _cancelling(model, options, tell)]
@@ -169,7 +177,7 @@ async def measure(options: Options, home: Path, tell: Tell) -> Figures:
     )
 
 
-def summary(trace: EditingTrace, played: Replayed, lag: Lag) -> ReplayFigures:
+def summary(trace: EditingTrace, played: Replayed) -> ReplayFigures:
     """The figures of one replay."""
     engine = [asked for asked in played.asked if _route(asked) == "engine"]
     cache = [asked for asked in played.asked if _route(asked) == "cache"]
@@ -198,7 +206,8 @@ def summary(trace: EditingTrace, played: Replayed, lag: Lag) -> ReplayFigures:
         accepted_characters=sum(accepted.characters for accepted in played.accepted),
         ready_seconds=round(played.ready_seconds, 2),
         warm_up_ms=round(played.warm_up_ms, 1),
-        lag=lag,
+        starting=played.starting,
+        typing=played.typing,
         same_text=played.same_text,
     )
 
@@ -238,9 +247,11 @@ def _window_files(trace: EditingTrace, home: Path) -> list[Path]:
 
 
 async def _cancelling(model: Path, options: Options, tell: Tell) -> CancelFigures:
-    tell(f"cancelling on {model.stem}", 0, None)
+    samples = 8 if options.quick else 40
     async with _engine(ModelSpec(str(model), threads=options.threads)) as engine:
-        return await measure_cancelling(engine, samples=8 if options.quick else 40)
+        return await measure_cancelling(
+            engine, samples=samples, on_sample=lambda done: tell(f"cancelling on {model.stem}", done, 2 * samples)
+        )
 
 
 async def _baselines(

@@ -16,7 +16,7 @@ import attrs
 from lsp_server.evaluate import product
 from lsp_server.evaluate.client import EditorClient, InlineReply, OpenFile, reply_of
 from lsp_server.evaluate.keystrokes import EditingTrace, Key, fingerprint
-from lsp_server.evaluate.product import Why
+from lsp_server.evaluate.product import Lag, Why
 from lsp_server.evaluate.spread import Spread
 from lsp_server.evaluate.wire import RequestFailed
 from lsp_server.text import Span
@@ -51,14 +51,17 @@ class Accepted:
 @attrs.frozen
 class Replayed:
     """A whole replay. ready_seconds: opening the file until index and model were ready. warm_up_ms: the first request,
-    made where the first key falls and not counted. same_text: whether the server's text was the trace's at the end
-    (None where it cannot be asked)."""
+    made where the first key falls and not counted. starting, typing: how long the server's event loop kept callers
+    waiting until it was ready, and from then on. same_text: whether the server's text was the trace's at the end (None
+    where it cannot be asked)."""
 
     asked: tuple[Asked, ...]
     accepted: tuple[Accepted, ...]
     keys: int
     ready_seconds: float
     warm_up_ms: float
+    starting: Lag
+    typing: Lag
     same_text: bool | None
 
 
@@ -83,8 +86,11 @@ async def replay(
 
     folder: the workspace, where the trace's files are laid out. on_key: called with the number of keys done.
     """
+    await product.watch_lag(editor)
     file, ready_seconds = await opened(editor, trace, folder)
     played = trace.keys[: _whole_runs(trace.keys, keys)]
+    starting = await product.lag(editor)
+    await product.watch_lag(editor)
     warm_up = await editor.inline(file, played[0].caret)
     asked: list[Asked] = []
     accepted: list[Accepted] = []
@@ -112,8 +118,18 @@ async def replay(
             await asyncio.sleep(pause)
     if fingerprint(file.text) != fingerprint(_text_after(trace, played)):
         raise AssertionError("the replay did not follow the trace")
+    typing = await product.lag(editor)
     same = await product.same_text(editor, file)
-    return Replayed(tuple(asked), tuple(accepted), len(played), ready_seconds, warm_up.milliseconds, same)
+    return Replayed(
+        asked=tuple(asked),
+        accepted=tuple(accepted),
+        keys=len(played),
+        ready_seconds=ready_seconds,
+        warm_up_ms=warm_up.milliseconds,
+        starting=starting,
+        typing=typing,
+        same_text=same,
+    )
 
 
 def keys_saved(text: str, caret: int, suggestion: str | None, following: Sequence[Key], run: int) -> int:
@@ -166,13 +182,14 @@ async def hurry(
     *,
     keys: int | None = None,
     interval: float = 0.03,
+    on_key: Callable[[int], None] | None = None,
 ) -> Hurried:
     """Types a key every `interval` seconds and cancels the request before, unless it was answered in time."""
     file, _ = await opened(editor, trace, folder)
     played = trace.keys[: _whole_runs(trace.keys, keys)]
     running: list[_Running] = []
     due = time.perf_counter()
-    for key in played:
+    for done, key in enumerate(played, 1):
         due += interval
         began = time.perf_counter()
         if key.changes:
@@ -182,6 +199,8 @@ async def hurry(
                 running[-1].cancelled = time.perf_counter()
                 editor.cancel(running[-1].request)
             running.append(_Running(*editor.ask(file, key.caret), began))
+        if on_key is not None:
+            on_key(done)
         await asyncio.sleep(max(0.0, due - time.perf_counter()))
     outcomes: Counter[str] = Counter()
     answers: list[float] = []

@@ -114,6 +114,9 @@ while True:
             "detail": "",
         }
         send({"id": message["id"], "result": why})
+    elif method == "codehearth/lag":
+        histogram = [{"upTo": 5.0, "count": 9}, {"upTo": None, "count": 1}]
+        send({"id": message["id"], "result": {"on": params["on"], "count": 10, "maximum": 6.5, "histogram": histogram}})
     elif method == "test/text":
         send({"id": message["id"], "result": texts[params["uri"]]})
     elif method == "test/fingerprint":

@@ -42,6 +42,7 @@ async def test_every_key_that_asks_is_answered_once(tmp_path: Path) -> None:
     assert [asked.kind for asked in played.asked] == [key.kind for key in trace.keys if key.asks]
     assert all(asked.why is not None and asked.why.evaluated == 2 for asked in played.asked)
     assert played.accepted == ()
+    assert (played.typing.maximum, played.typing.longer_than_5) == (6.5, 1)
     assert played.same_text is None  # this server has no `codehearth/document`
 
 
