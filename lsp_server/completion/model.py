@@ -46,7 +46,7 @@ class ActiveModel:
         Raises ModelUnavailable or EngineUnavailable; listeners have heard of it by then.
         """
         if self._loading is None or self._loading.done():
-            if self._card is None:
+            if self.state.state == "absent":  # After a failure the status says so until it works; it must not flicker.
                 self._tell(ModelState("loading", "Loading the model."))
             self._loading = asyncio.create_task(self._load())
             # Whoever waited may be gone by the time it fails; the state has told it to everybody.

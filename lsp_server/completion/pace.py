@@ -50,4 +50,4 @@ class Pace:
         """Seconds that an automatic request waits for the next key: the setting, else by the predicted cost."""
         if setting_ms is not None:
             return setting_ms / 1000
-        return 0.0 if cost_ms < FREE_MS else min(MOST_MS, cost_ms / 2) / 1000
+        return 0.0 if cost_ms < FREE_MS else min(MOST_MS, cost_ms / 4) / 1000

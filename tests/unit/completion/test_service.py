@@ -365,7 +365,7 @@ async def test_a_missing_model_is_silence_with_its_sentence(
         assert answer.items == ()
         assert answer.explanation.silence == silence
         assert answer.explanation.detail == str(problem)
-    assert [state.state for state in heard] == ["loading", "error", "loading", "error"]
+    assert [state.state for state in heard] == ["loading", "error"]
 
 
 async def test_an_engine_that_dies_is_silence(opened: Open) -> None:
