@@ -169,13 +169,13 @@ class _Worker:
         if self._process is None:
             # No process can be started here (a sandbox, a process limit): slower, but indexed all the same.
             return self._pool.extract_here(files)
-        answer = self._exchange(self._pool.request(files), _BATCH_SECONDS)
-        if answer is None:
+        answers = self._exchange(self._pool.request(files), len(files), _BATCH_SECONDS)
+        if answers is None:
             if not self._pool.closed:
                 logger.warning("A worker of the index ended while it read %d files", len(files))
             self.end()
             return None
-        return [(path, from_wire(raw)) for (path, _), raw in zip(files, answer, strict=True)]
+        return [(path, from_wire(raw)) for (path, _), raw in zip(files, answers, strict=True)]
 
     def _start(self) -> None:
         try:
@@ -184,15 +184,15 @@ class _Worker:
             logger.warning("No worker process for the index: %s", error)
             self._impossible = True
             return
-        if self._process is not None and self._exchange(None, _START_SECONDS) != GREETING:
+        if self._process is not None and self._exchange(None, 1, _START_SECONDS) != [GREETING]:
             self.end()
             self._impossible = True
             if not self._pool.closed:
                 logger.warning("A worker process for the index did not start")
 
-    def _exchange(self, request: Any, seconds: float) -> Any:
-        """The answer to a request, or the greeting where there is none to send; `None` when the process is gone or
-        silent for this long."""
+    def _exchange(self, request: Any, count: int, seconds: float) -> list[Any] | None:
+        """The `count` frames that answer a request, or that come by themselves where there is none to send; `None` when
+        the process is gone or silent for this long."""
         process = self._process
         assert process is not None
         assert process.stdin is not None
@@ -203,7 +203,7 @@ class _Worker:
         try:
             if request is not None:
                 write_frame(_binary(process.stdin), request)
-            return read_frame(_binary(process.stdout))
+            return [read_frame(_binary(process.stdout)) for _ in range(count)]
         except (OSError, EOFError, ValueError):
             return None
         finally:

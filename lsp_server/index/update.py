@@ -32,8 +32,8 @@ _FILES_WORTH_WORKERS = 64
 """Fewer files are parsed here before a worker process has even started (0.2 s)."""
 
 _BATCH_FILES = 32
-_BATCH_BYTES = 256 * 1024
-"""A batch takes a worker some 100 ms: long enough to forget the pipes, short enough for edits in between."""
+_BATCH_BYTES = 128 * 1024
+"""A batch takes a worker some 50 ms: long enough to forget the pipes, short enough for edits in between."""
 
 _REPORT_SECONDS = 0.1
 _LOOK_SECONDS = 0.02

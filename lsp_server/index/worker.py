@@ -2,8 +2,9 @@
 
 It is started by `pool.py` in a folder of our own with `-P`, so that nothing in the workspace is ever imported. Frames
 in both directions: four bytes of length, big-endian, then JSON in UTF-8. The first frame it sends is its greeting. A
-request is `{"folder": …, "most_bytes": …, "files": [[path, known digest or null], …]}`; the answer is a list with one
-`extract.to_wire` per file.
+request is `{"folder": …, "most_bytes": …, "files": [[path, known digest or null], …]}`; it is answered
+with one frame for each file, `extract.to_wire`: the server's event loop stands still while it decodes a frame, so that
+small ones are better.
 """
 
 import json
@@ -50,8 +51,8 @@ def main() -> None:
         while True:
             request = read_frame(requests)
             folder, most_bytes = Path(request["folder"]), request["most_bytes"]
-            found = (extract_file(folder, path, known, most_bytes) for path, known in request["files"])
-            write_frame(answers, [to_wire(extracted) for extracted in found])
+            for path, known in request["files"]:
+                write_frame(answers, to_wire(extract_file(folder, path, known, most_bytes)))
     except (EOFError, BrokenPipeError):
         return
 
