@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import Protocol
@@ -112,9 +112,9 @@ class LocatedEngine:
     async def model(self) -> ModelFacts:
         return await (await self._located()).model()
 
-    async def generate(self, request: GenerateRequest) -> AsyncIterator[Piece | Done]:
+    async def generate(self, request: GenerateRequest) -> AsyncGenerator[Piece | Done, None]:
         client = await self._located()
-        async with aclosing(client.generate(request)) as answers:  # type: ignore[type-var]
+        async with aclosing(client.generate(request)) as answers:
             async for answer in answers:
                 yield answer
 
@@ -149,7 +149,7 @@ class ScriptedEngine(FakeEngine):
             raise ModelUnavailable(str(self._script["modelError"]))
         return await super().model()
 
-    async def generate(self, request: GenerateRequest) -> AsyncIterator[Piece | Done]:
+    async def generate(self, request: GenerateRequest) -> AsyncGenerator[Piece | Done, None]:
         self._read()
         await asyncio.sleep(float(str(self._script.get("delayMs", 0))) / 1000)
         self._record(request)

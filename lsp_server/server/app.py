@@ -68,14 +68,16 @@ class Protocol(LanguageServerProtocol):
             logger.warning("A message of %d bytes is not JSON.", len(body))
             self._refuse(None, JsonRpcParseError("The message is not JSON."))
             return
-        if not isinstance(data, dict) or data.get("jsonrpc") != self.VERSION:
+        message_id = data.get("id") if isinstance(data, dict) else None
+        identified = isinstance(message_id, (int, str))
+        if not isinstance(data, dict) or data.get("jsonrpc") != self.VERSION or not (identified or message_id is None):
             logger.warning("A message is not JSON-RPC 2.0.")
-            self._refuse(data.get("id") if isinstance(data, dict) else None, JsonRpcInvalidRequest())
+            self._refuse(message_id if identified else None, JsonRpcInvalidRequest())
             return
         method = data.get("method")
         if method is not None and (not isinstance(method, str) or self.get_message_type(method) is None):
-            if data.get("id") is not None:
-                self._refuse(data["id"], self._untimely(str(method)) or JsonRpcMethodNotFound.of(str(method)))
+            if message_id is not None:
+                self._refuse(message_id, self._untimely(str(method)) or JsonRpcMethodNotFound.of(str(method)))
             return
         try:
             message = self.structure_message(data)
@@ -203,7 +205,10 @@ class Server(LanguageServer):
         self.protocol.set_writer(self._transport)
         self._transport.start(self._loop)
         while (body := await self._transport.receive()) is not None:
-            self.protocol.receive(body)
+            try:
+                self.protocol.receive(body)
+            except Exception as error:  # noqa: BLE001  # One bad message must not end the conversation.
+                self._bug(error, Span("message"))
             # A request's task takes its snapshot now, before the next message can change the document under it.
             await asyncio.sleep(0)
         self.end(self.protocol.exit_code)

@@ -15,6 +15,8 @@ Requests from the client:
     codehearth/status  {}                       -> the same object
     codehearth/why     {textDocument: {uri}}    -> explanation of the last answer for that document, or null:
                                                    `completion.query.Explanation` in camelCase
+    codehearth/document {textDocument: {uri}}   -> {version, sha256} of the text that the server holds, or null: for
+                                                   tests that compare it with the editor's (UTF-8, surrogates passed)
     codehearth/lag     {on?: bool, reset?: bool} -> {on, count, maximum, histogram}: how long the event loop kept
                                                    callers waiting, in milliseconds, while the probe was on
 
@@ -34,9 +36,10 @@ from lsp_server.settings import camel
 
 STATUS = "codehearth/status"
 WHY = "codehearth/why"
+DOCUMENT = "codehearth/document"
 LAG = "codehearth/lag"
 
-REQUESTS = frozenset({STATUS, WHY, LAG})
+REQUESTS = frozenset({STATUS, WHY, DOCUMENT, LAG})
 
 PAUSE = "codehearth.pause"
 RESUME = "codehearth.resume"

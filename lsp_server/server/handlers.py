@@ -5,6 +5,7 @@ they need from the session before their first `await`. Nothing is caught here; `
 """
 
 import asyncio
+import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -160,12 +161,15 @@ async def status(session: Session, params: Any) -> Any:
 
 
 async def why(session: Session, params: Any) -> Any:
-    match params:
-        case {"textDocument": {"uri": str() as uri}}:
-            explanation = session.explanation(uri)
-            return None if explanation is None else extensions.wire(explanation)
-        case _:
-            raise JsonRpcInvalidParams("codehearth/why takes {textDocument: {uri}}.")
+    explanation = session.explanation(_uri(params))
+    return None if explanation is None else extensions.wire(explanation)
+
+
+async def document(session: Session, params: Any) -> Any:
+    held = session.documents.get(_uri(params))
+    if held is None:
+        return None
+    return {"version": held.version, "sha256": hashlib.sha256(held.text.encode("utf-8", "surrogatepass")).hexdigest()}
 
 
 async def lag(session: Session, params: Any) -> Any:
@@ -195,6 +199,7 @@ REQUESTS: Mapping[str, Request] = {
     types.WORKSPACE_EXECUTE_COMMAND: execute_command,
     extensions.STATUS: status,
     extensions.WHY: why,
+    extensions.DOCUMENT: document,
     extensions.LAG: lag,
 }
 
@@ -220,6 +225,14 @@ def _folders(params: types.InitializeParams) -> list[Path]:
         uris = [paths.uri_of_path(Path(params.root_path))]
     found = (paths.path_of_uri(uri) for uri in uris)
     return [path for path in found if path is not None]
+
+
+def _uri(params: Any) -> str:
+    match params:
+        case {"textDocument": {"uri": str() as uri}}:
+            return uri
+        case _:
+            raise JsonRpcInvalidParams("The parameters must be {textDocument: {uri}}.")
 
 
 async def _start(session: Session) -> None:

@@ -1,9 +1,12 @@
 """Documents and requests over the wire: what arrives is what the editor has, and the newest question is answered."""
 
+import hashlib
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -67,6 +70,36 @@ def _line(text: str, change: Any, number: int) -> str:
         lines[line] = lines[line][:column] + change["text"] + lines[line][column:]
         lines = "\n".join(lines).split("\n")
     return lines[number] if number < len(lines) else ""
+
+
+def test_the_servers_text_stays_the_editors(start: Start) -> None:
+    """Through a thousand random edits with every kind of line end and of character."""
+    random = Random(7)
+    pieces = ["a", "\n", "\r\n", "\r", "\t", "\x0c", "\u2028", "😀", "é", "def f():\n    pass\n", ""]
+    text = "".join(random.choices(pieces, k=200))
+    wire = start()
+    wire.initialize()
+    wire.open(URI, text)
+    for version in range(2, 1002):
+        start_, end = (
+            sorted(random.choices(range(len(text) + 1), k=2))
+            if version % 50 == 0
+            else [random.randint(0, len(text))] * 2
+        )
+        # No editor puts a cursor between the two halves of a line end.
+        start_, end = (at - 1 if text[at - 1 : at + 1] == "\r\n" else at for at in (start_, end))
+        inserted = random.choice(pieces)
+        edges = [position(text, start_), position(text, end)]
+        wire.change(URI, version, {"range": {"start": edges[0], "end": edges[1]}, "text": inserted})
+        text = text[:start_] + inserted + text[end:]
+    held = wire.request("codehearth/document", {"textDocument": {"uri": URI}})
+    assert held == {"version": 1001, "sha256": hashlib.sha256(text.encode()).hexdigest()}
+
+
+def position(text: str, offset: int) -> Any:
+    """In UTF-16, the slow way."""
+    before = re.split(r"\r\n|\r|\n", text[:offset])
+    return {"line": len(before) - 1, "character": len(before[-1].encode("utf-16-le")) // 2}
 
 
 @pytest.mark.parametrize(

@@ -219,7 +219,9 @@ async def test_unknown_and_misshapen_notifications_are_ignored(talk: Conversatio
     await talk.begin()
     for method, params in (("$/nothing", {}), ("nothing", [1]), ("textDocument/didOpen", {"x": 1}), ("$/setTrace", {})):
         talk.notify(method, params)
-    talk.say({"id": "never-asked", "result": {"x": 1}})
+    for answer in ({"id": "never-asked", "result": {"x": 1}}, {"id": [1], "result": 1}, {"id": None, "error": {}}):
+        talk.say(answer)
+    talk.say({"id": [1], "method": "codehearth/status"})
     assert (await talk.inline(1))["result"]["items"]
 
 
