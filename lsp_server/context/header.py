@@ -4,11 +4,12 @@ heads of the enclosing definitions. Reads the document's text and its tree's sco
 
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import attrs
 
 from lsp_server.documents.document import Document
+from lsp_server.syntax.languages import language_of
 from lsp_server.syntax.trees import Scope
 
 IMPORT = re.compile(
@@ -20,8 +21,11 @@ IMPORT = re.compile(
 IMPORT_LINES = 200
 """Lines from the top of a file in which imports are looked for."""
 
-ATTRIBUTE_LINES = 8
-"""Lines below a class's head that are kept with it: its attributes, up to its first method or blank line."""
+ATTRIBUTES = 8
+"""Attributes of a class that are kept with its head, of those that stand above its first method."""
+
+_ATTRIBUTE = re.compile(r"\s+(?:[a-z]+\s+)*[\w$#]+[?!]?\s*(?::\s*\S|=[^=])")
+_TRIPLE = re.compile(r'"""|\'\'\'')
 
 _CONTAINERS = frozenset({"class", "interface", "enum", "type"})
 
@@ -31,18 +35,24 @@ TOP_LEVEL_LINES = 64
 """Code outside every definition counts as one place per so many lines."""
 
 
+Piece = tuple[int, str]
+"""Offset and text of whole lines."""
+
+
 @attrs.frozen
 class Surroundings:
     """What of a file encloses one cursor, read once per anchor.
 
     scope: names the enclosing definition and what the file imports; equal scopes want the same related code.
-    heads: the heads of the enclosing definitions, outermost first, as (offset, text).
-    imports: the import lines at the top of the file, as (offset, text).
+    heads: of each enclosing definition, outermost first, the head and the lines of its attributes.
+    imports: the import statements at the top of the file.
+    gap: a comment line in the file's language that stands for left-out lines.
     """
 
     scope: str
-    heads: tuple[tuple[int, str], ...]
-    imports: tuple[tuple[int, str], ...]
+    heads: tuple[tuple[Piece, ...], ...]
+    imports: tuple[Piece, ...]
+    gap: str
 
     @classmethod
     def of(cls, document: Document, offset: int, scopes: Sequence[Scope]) -> "Surroundings":
@@ -52,32 +62,41 @@ class Surroundings:
         dotted = ".".join(scope.name for scope in scopes)
         place = dotted or f"line {document.lines.line_of(offset) // TOP_LEVEL_LINES * TOP_LEVEL_LINES}"
         heads = tuple(_head(document, scope, offset) for scope in scopes)
-        return cls(f"{place} {checksum:08x}", heads, imports)
+        language = language_of(document.path, document.language)
+        gap = f"{language.line_comment if language is not None else '#'} ...\n"
+        return cls(f"{place} {checksum:08x}", heads, imports, gap)
 
     @property
     def heads_text(self) -> str:
-        return "".join(text for _, text in self.heads)
+        return "".join(text for pieces in self.heads for _, text in pieces)
 
     def header(self, start: int, room: int) -> str:
         """The import lines and heads that lie before `start`, whole lines in at most `room` characters.
 
         The innermost head is wanted most, then the outer ones, then the imports from the top; they stand in the order
-        of the file.
+        of the file. A comment at the end says that something is left out: heads would otherwise run into the middle
+        of a body.
         """
-        chosen: list[tuple[int, str]] = []
-        for offset, text in (*reversed(self.heads), *self.imports):
-            if offset + len(text) > start:
-                text = text[: max(0, start - offset)]
-            if text and len(text) <= room:
-                room -= len(text)
-                chosen.append((offset, text))
-        return "".join(text for _, text in sorted(set(chosen)))
+        room -= len(self.gap)
+        chosen: set[Piece] = set()
+        for pieces in (*reversed(self.heads), *((statement,) for statement in self.imports)):
+            for offset, text in pieces:
+                shown = text[: max(0, start - offset)]
+                if not shown or len(shown) > room:
+                    break  # An attribute without its class would say the wrong thing.
+                if (offset, shown) not in chosen:
+                    room -= len(shown)
+                    chosen.add((offset, shown))
+        if not chosen:
+            return ""
+        reaches = any(offset + len(text) == start for offset, text in chosen)
+        return "".join(text for _, text in sorted(chosen)) + ("" if reaches else self.gap)
 
 
-def _imports(document: Document) -> list[tuple[int, str]]:
+def _imports(document: Document) -> list[Piece]:
     """Import statements at the left margin; one that opens a bracket goes on to the line that closes it."""
     text, lines = document.text, document.lines
-    found: list[tuple[int, str]] = []
+    found: list[Piece] = []
     line, last = 0, min(len(lines), IMPORT_LINES)
     while line < last:
         start = lines.start(line)
@@ -95,17 +114,32 @@ def _is_open(statement: str) -> bool:
     return any(statement.count(opener) > statement.count(closer) for opener, closer in ("()", "{}"))
 
 
-def _head(document: Document, scope: Scope, offset: int) -> tuple[int, str]:
-    """Whole lines: a definition from its decorators to its body, and of a class the attributes above its methods."""
+def _head(document: Document, scope: Scope, offset: int) -> tuple[Piece, ...]:
+    """A definition from its decorators to its body, and of a class the attributes above its methods."""
     text, lines = document.text, document.lines
-    first = lines.line_of(scope.header.start)
+    start = lines.start(lines.line_of(scope.header.start))
     written = len(text[scope.header.start : scope.header.end].rstrip())
-    end = lines.line_of(scope.header.start + written) + 1
+    body = lines.line_of(scope.header.start + written) + 1
     here = lines.line_of(offset)
-    last = min(end + ATTRIBUTE_LINES, here) if scope.kind in _CONTAINERS else end
-    while end < last:
-        line = lines.line_text(text, end)
-        if not line.strip() or _NESTED.match(line):
-            break
-        end += 1
-    return lines.start(first), text[lines.start(first) : lines.start(min(end, here))]
+    head = (start, text[start : lines.start(min(body, here))])
+    if scope.kind not in _CONTAINERS:
+        return (head,)
+    return (head, *_attributes(document, body, min(here, body + IMPORT_LINES)))
+
+
+def _attributes(document: Document, line: int, last: int) -> Iterator[Piece]:
+    """Lines that declare attributes, without docstrings and comments, up to the first method."""
+    text, lines = document.text, document.lines
+    found = 0
+    quoted = False
+    while line < last and found < ATTRIBUTES:
+        content = text[lines.start(line) : lines.start(line + 1)]
+        quotes = len(_TRIPLE.findall(content))
+        if not quoted and not quotes:
+            if _NESTED.match(content):
+                return
+            if _ATTRIBUTE.match(content):
+                found += 1
+                yield lines.start(line), content
+        quoted ^= quotes % 2 == 1
+        line += 1

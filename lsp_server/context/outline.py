@@ -25,6 +25,10 @@ MOST_MEMBERS = 80
 SHORT = 60
 """Characters up to which the signature of a member that is not named close by is left as it is."""
 
+NEAREST = 6
+"""How many times the equal share of the room one import gets, the nearest first: 2 finds the needed member for 54 % of
+the mined holes of one repository at 512 tokens, 4 for 70 %, 6 for 74 %, 14 for 77 % and then less on another."""
+
 LEAST_SIGNATURE = 8
 """Characters below which no signature fits any more."""
 
@@ -85,7 +89,9 @@ def outline(path: str, reader: IndexReader, nearby: Nearby, budget: int) -> list
     left = budget
     for place, entry in enumerate(entries):
         # The nearest gets most, and what it does not need goes to the next.
-        room = left * 2 // (len(entries) - place + 1) - (1 if entry.path in chosen else len(entry.path) + 8)
+        room = left * NEAREST // (len(entries) - place + NEAREST - 1) - (
+            1 if entry.path in chosen else len(entry.path) + 8
+        )
         text = entry.text(nearby, room)
         if text:
             left -= len(text) + (1 if entry.path in chosen else len(entry.path) + 8)

@@ -42,8 +42,8 @@ def test_imports_and_heads_stand_in_the_order_of_the_file() -> None:
     start = text.index("        x = 1")
     assert around.header(start, 1000) == (
         "import os\nfrom typing import (\n    Any,\n    Final,\n)\n"
-        'class Cart(Base):\n    """A cart."""\n    size: int\n    owner: str\n'
-        "    @cached\n    def add(self, item):\n"
+        "class Cart(Base):\n    size: int\n    owner: str\n"
+        "    @cached\n    def add(self, item):\n# ...\n"
     )
 
 
@@ -51,7 +51,7 @@ def test_what_the_window_shows_is_not_repeated() -> None:
     """Only lines before the start of the prefix are in the header."""
     around, text = surroundings()
     header = around.header(text.index("    size"), 1000)
-    assert header.endswith('class Cart(Base):\n    """A cart."""\n')
+    assert header.endswith("class Cart(Base):\n# ...\n")
     assert "def add" not in header
 
 
@@ -59,7 +59,13 @@ def test_a_small_room_keeps_the_innermost_head() -> None:
     """The enclosing definition says more than imports do."""
     around, text = surroundings()
     header = around.header(text.index("        x = 1"), 60)
-    assert header == "import os\n    @cached\n    def add(self, item):\n"
+    assert header == "import os\n    @cached\n    def add(self, item):\n# ...\n"
+
+
+def test_a_header_that_reaches_the_window_has_no_gap() -> None:
+    """The mark for left-out lines stands only where lines are left out."""
+    around, text = surroundings()
+    assert around.header(text.index("        self.size += 1"), 1000).endswith("    def add(self, item):\n")
 
 
 def test_another_import_is_another_scope() -> None:
