@@ -30,14 +30,13 @@ class Documents:
         document = self._open[uri] = Document(uri, path, language, version, text, LineIndex.of(text))
         return document
 
-    def edit(self, uri: str, version: int, edits: Sequence[Edit]) -> Document | None:
+    def edit(self, uri: str, version: int, edits: Sequence[Edit]) -> Document:
         """The document after the edits, each relative to the text that the one before it left.
 
-        `None` for a URI that is not open. Spans that reach past the text end with it.
+        Spans that reach past the text end with it. Raises KeyError for a URI that is not open: the offsets of an
+        edit were counted in a document, so its caller has one.
         """
-        document = self._open.get(uri)
-        if document is None:
-            return None
+        document = self._open[uri]
         for edit in edits:
             document = _edited(document, edit)
         document = self._open[uri] = attrs.evolve(document, version=version)

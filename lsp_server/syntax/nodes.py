@@ -36,14 +36,12 @@ class Nodes:
         """The nodes with one of these roles that hold the character at `offset`, innermost first."""
         if not 0 <= offset < len(self.text):
             return []
-        found: list[tuple[str, tree_sitter.Node]] = []
-        query = grammars.structure_query(self.language)
-        for _, captures in grammars.covering(query, self._tree.root_node, self._byte(offset)):
-            for label, nodes in captures.items():
-                role = label.removeprefix("block.")
-                if role in roles:
-                    found.extend((role, node) for node in nodes)
-        return sorted(found, key=lambda pair: (pair[1].end_byte - pair[1].start_byte, -pair[1].start_byte))
+        known = grammars.roles(self.language)
+        return [
+            (role, node)
+            for node in self._path(offset)
+            if node.is_named and (role := known.get(node.type)) is not None and role in roles
+        ]
 
     def _path(self, offset: int) -> list[tree_sitter.Node]:
         """The nodes that hold the character at `offset`, innermost first.

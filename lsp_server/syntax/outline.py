@@ -164,7 +164,8 @@ class _Found:
         seen_members: set[tuple[str, str]] = set()
         result = []
         for candidate in ordered:
-            while enclosing and enclosing[-1][0].end <= candidate.start:
+            # Names that share one node (Go's `A, B int`) are beside, not inside, each other.
+            while enclosing and not _holds(enclosing[-1][0], candidate):
                 enclosing.pop()
             kind, container = self._placed(candidate, enclosing)
             if container is None:
@@ -265,6 +266,10 @@ class _Found:
     def _text(self, node: tree_sitter.Node) -> str:
         start, end = node.byte_range
         return self._data[start:end].decode("utf-8", "ignore")
+
+
+def _holds(outer: _Candidate, inner: _Candidate) -> bool:
+    return inner.start < outer.end and (outer.start, outer.end) != (inner.start, inner.end)
 
 
 def _identifiers(language: Language, root: tree_sitter.Node, data: bytes) -> dict[str, int]:

@@ -166,7 +166,7 @@ class SyntaxTree(Nodes):
             return
         best: dict[int, tuple[int, str, grammars.Captures]] = {}
         wrappers: set[int] = set()
-        matches = grammars.covering(grammars.structure_query(self.language), self._tree.root_node, self._byte(anchor))
+        matches = grammars.covering(grammars.definitions_query(self.language), self._tree.root_node, self._byte(anchor))
         for pattern, captures in matches:
             wrappers.update(node.id for node in captures.get("wrapper", ()))
             label = next((label for label in captures if label.startswith("definition.")), None)
