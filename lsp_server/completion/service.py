@@ -165,6 +165,7 @@ class CompletionService:
         self._stop_prefetch()
         self._prompts.forget()
         self._cache = Cache()
+        self._flights.clear()
         self._shown.clear()
 
     async def close(self) -> None:

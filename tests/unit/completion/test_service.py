@@ -1,6 +1,7 @@
 """One inline completion from query to answer, with a scripted engine: what is asked, what is shown, what is stopped."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from lsp_server.documents.trees import Trees
 from lsp_server.engine.fake import FakeEngine
 from lsp_server.engine.protocol import Priority
 from lsp_server.errors import EngineUnavailable, ModelUnavailable, ServerError
-from lsp_server.index.values import IndexReader
+from lsp_server.index.values import Import, IndexReader, ScoredChunk
 from lsp_server.settings import CompletionSettings, ContextSettings, Settings
 from lsp_server.text import LineIndex, Span
 from tests.unit.context.small_index import SmallIndex
@@ -435,6 +436,20 @@ async def test_the_index_is_asked_once_per_definition(opened: Open) -> None:
     assert reader.asked == asked
 
 
+async def test_a_slow_index_is_not_waited_for(opened: Open) -> None:
+    """The suggestion goes without related code, which the next prompt has once it has come."""
+    reader = SlowIndex({"a.py": "from b import helper\n", "b.py": "def helper(items):\n    return items\n"})
+    editor = opened("from b import helper\n" + FILE, FakeEngine(["one()", "two()"]), reader=reader)
+    assert (await editor.answer()).explanation.snippets == ()
+    reader.awake.set()
+    await asyncio.to_thread(reader.answered.wait, SECONDS)
+    await within(_until(lambda: all(late.done() for _, late in editor.service._prompts._late.values())))
+    editor.type("x")
+    answer = await editor.answer()
+    assert answer.explanation.reanchored == "related code arrived"
+    assert {snippet.path for snippet in answer.explanation.snippets} == {"b.py"}
+
+
 async def test_related_code_can_be_switched_off(opened: Open) -> None:
     """`context.enabled` false leaves the index alone."""
     reader = SmallIndex({"b.py": "def helper(items):\n    return items\n"})
@@ -488,6 +503,23 @@ async def test_closing_a_document_forgets_it(opened: Open) -> None:
     answer = await editor.answer()
     assert answer.explanation.reanchored == "first request"
     assert not answer.explanation.from_cache
+
+
+class SlowIndex(SmallIndex):
+    """Says nothing until it is awake."""
+
+    def __init__(self, files: dict[str, str]) -> None:
+        super().__init__(files)
+        self.awake = threading.Event()
+        self.answered = threading.Event()
+
+    def imports(self, path: str) -> list[Import]:
+        self.awake.wait(SECONDS)
+        return super().imports(path)
+
+    def similar(self, words: list[str], *, exclude: str | None, limit: int) -> list[ScoredChunk]:
+        self.answered.set()
+        return super().similar(words, exclude=exclude, limit=limit)
 
 
 def test_every_silence_has_a_sentence() -> None:
