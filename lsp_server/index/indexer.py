@@ -234,7 +234,7 @@ class Indexer:
         """Everything while this server is the writer; returns when the indexer closes."""
         store = Store.open(own.path, self._folder, extractor_version())
         try:
-            inode = own.path.stat().st_ino
+            inode = _inode(own.path)
             updater = Updater(
                 self._folder, self._settings, store, own.path.parent, self._texts, self._inbox, self._report
             )
@@ -246,8 +246,8 @@ class Indexer:
                 if seconds is None:
                     self._inbox.rest()
                 work = self._inbox.take(seconds)
-                if work.damaged == inode:
-                    raise database.damage("a reader found damage")
+                if work.damaged == inode or _inode(own.path) != inode:
+                    raise database.damage("a reader found damage, or somebody has deleted the file")
                 if work.settings is not None:
                     self._settings = work.settings
                     self._location = own.path if self._settings.enabled else None
@@ -265,6 +265,13 @@ class Indexer:
 
 
 _Place = Callable[[], Home | None]
+
+
+def _inode(path: Path) -> int | None:
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return None
 
 
 def _resolved(path: Path) -> Path:

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import lsp_server
-from lsp_server.index.extract import Extracted, extract_file, from_wire
-from lsp_server.index.worker import GREETING, read_frame, write_frame
+from lsp_server.index.extract import Extracted, extract_file, extractor_version, from_wire
+from lsp_server.index.worker import read_frame, write_frame
 
 logger = logging.getLogger(__name__)
 
@@ -93,7 +93,12 @@ class Pool:
                     if self._closed:
                         return
                     number, batch = self._waiting.popleft()
-                results = worker.extract(batch)
+                try:
+                    results = worker.extract(batch)
+                except Exception:
+                    # A bug of ours; without an answer the index would wait for ever.
+                    logger.exception("A batch of %d files was not indexed", len(batch))
+                    results = [(path, None) for path, _ in batch]
                 with self._changed:
                     self._done[number] = results
                     self._changed.notify_all()
@@ -184,7 +189,7 @@ class _Worker:
             logger.warning("No worker process for the index: %s", error)
             self._impossible = True
             return
-        if self._process is not None and self._exchange(None, 1, _START_SECONDS) != [GREETING]:
+        if self._process is not None and self._exchange(None, 1, _START_SECONDS) != [extractor_version()]:
             self.end()
             self._impossible = True
             if not self._pool.closed:

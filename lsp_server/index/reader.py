@@ -33,6 +33,8 @@ _MOST_MATCHES = 1500
 _MOST_HOPS = 4
 """How far a name is followed through files that only pass it on (`__init__.py`, `index.ts`)."""
 
+_NO_INODE = -1
+
 _SYMBOL = (
     "s.name, s.kind, f.path, s.line, s.end_line, s.container, s.signature FROM symbols s JOIN files f ON f.id = s.file"
 )
@@ -42,7 +44,7 @@ class Reader:
     """The index in the file that `location` names at the moment of the question; see `IndexReader` for the questions.
 
     `on_damage` is called when a question failed because the file is damaged, with the file's inode, so that the writer
-    rebuilds it, and rebuilds it once.
+    rebuilds it, and rebuilds it once; or because it is gone, with -1.
     """
 
     def __init__(self, location: Callable[[], Path | None], on_damage: Callable[[int], None]) -> None:
@@ -149,6 +151,8 @@ class Reader:
                     self._on_damage(inode)
             return absent
         except OSError:
+            # The file is gone: somebody has emptied the cache folder.
+            self._on_damage(_NO_INODE)
             return absent
 
     def _connection(self) -> Connection | None:

@@ -68,7 +68,8 @@ class Updater:
         self._report = report
         self._crawler = Crawler(folder, settings)
         self._coverage = Coverage(0, 0, False)
-        self._reported = 0.0
+        self._told: Coverage | None = None
+        self._told_at = 0.0
         self._unwritten = set(texts)
         self._rests: dict[str, float] = {}
         """Until when, by `time.monotonic`, a document that was just indexed rests."""
@@ -119,9 +120,11 @@ class Updater:
 
     def _sweep_once(self) -> None:
         if not self._settings.enabled:
-            self._say(Coverage(0, 0, True))
+            self._say(Coverage(0, 0, True), now=True)
             return
-        self._say(Coverage(0, 0, False))
+        first = not self._coverage.finished
+        if first:
+            self._say(Coverage(0, 0, False), now=True)
         self._crawler = Crawler(self._folder, self._settings)
         self._write_texts()
         known = self._store.known()
@@ -139,11 +142,13 @@ class Updater:
                 stale.append(found)
         self._store.remove(path for path in known if path not in self._texts)
         self._store.set_roots(roots)
-        self._coverage = Coverage(total - len(stale), total, False)
+        # Comparing again and finding little is nothing to tell a person about.
+        busy = first or len(stale) >= _FILES_WORTH_WORKERS
+        self._say(Coverage(total - len(stale), total, not busy))
         self._index(stale, sweeping=True)
         if not self._inbox.closed and not self._outdated:
             self._store.tidy()
-            self._say(Coverage(total, total, True))
+            self._say(Coverage(total, total, True), now=True)
 
     def _compare(self, paths: Iterable[str]) -> None:
         """Makes the index right for these files, and for everything in these folders."""
@@ -247,11 +252,11 @@ class Updater:
         self._store.write([(path, Extracted(extract(language, content), UNSAVED, UNSAVED))])
         self.extracted += 1
 
-    def _say(self, coverage: Coverage) -> None:
-        """Tells about the coverage, some ten times a second and always at the end."""
+    def _say(self, coverage: Coverage, *, now: bool = False) -> None:
+        """Tells about the coverage where it has changed: some ten times a second, or `now`."""
         self._coverage = coverage
-        now = time.monotonic()
-        if coverage.finished or now - self._reported >= _REPORT_SECONDS:
-            self._reported = now
+        time_now = time.monotonic()
+        if coverage != self._told and (now or time_now - self._told_at >= _REPORT_SECONDS):
+            self._told, self._told_at = coverage, time_now
             self._store.set_coverage(coverage)
             self._report(coverage)

@@ -1,7 +1,8 @@
 """The worker process of the first indexing: reads requests for files, answers with their facts, ends at end of input.
 
 It is started by `pool.py` in a folder of our own with `-P`, so that nothing in the workspace is ever imported. Frames
-in both directions: four bytes of length, big-endian, then JSON in UTF-8. The first frame it sends is its greeting. A
+in both directions: four bytes of length, big-endian, then JSON in UTF-8. The first frame it sends is the version of its
+extractor, as another copy of this package may be first on its path. A
 request is `{"folder": …, "most_bytes": …, "files": [[path, known digest or null], …]}`; it is answered
 with one frame for each file, `extract.to_wire`: the server's event loop stands still while it decodes a frame, so that
 small ones are better.
@@ -13,9 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from lsp_server.index.extract import extract_file, to_wire
-
-GREETING = "ready"
+from lsp_server.index.extract import extract_file, extractor_version, to_wire
 
 _NICENESS = 10
 """A person is working on this machine while we index."""
@@ -47,7 +46,7 @@ def main() -> None:
     with open(os.devnull, "wb") as nowhere:  # noqa: PTH123  # a device, not a path
         os.dup2(nowhere.fileno(), sys.stdout.fileno())
     try:
-        write_frame(answers, GREETING)
+        write_frame(answers, extractor_version())
         while True:
             request = read_frame(requests)
             folder, most_bytes = Path(request["folder"]), request["most_bytes"]

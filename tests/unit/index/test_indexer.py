@@ -24,6 +24,21 @@ def test_a_first_indexing_tells_how_far_it_is(workspace: Workspace, index: MakeI
     assert made.problems == []
 
 
+def test_comparing_again_is_not_told_as_indexing(workspace: Workspace, index: MakeIndex) -> None:
+    """Or a status line would flicker every few seconds where the disk is polled."""
+    workspace.write("a.py", "a = 1\n")
+    made = index()
+    told = len(made.coverages)
+    workspace.write("b.py", "b = 1\n")
+    made.indexer.sweep()
+    made.settle()
+    assert made.reader.paths() == ["a.py", "b.py"]
+    assert made.coverages[told:] == [Coverage(2, 2, True)]
+    made.indexer.sweep()
+    made.settle()
+    assert len(made.coverages) == told + 1
+
+
 def test_opening_a_workspace_again_parses_nothing(workspace: Workspace, index: MakeIndex) -> None:
     """Binary and generated files are remembered too."""
     workspace.write("a.py", "def f(): ...\n")

@@ -73,6 +73,16 @@ def test_a_database_that_is_damaged_while_it_is_in_use(workspace: Workspace, ind
     assert made.problems == []
 
 
+def test_a_database_that_is_deleted_while_it_is_in_use(workspace: Workspace, index: MakeIndex) -> None:
+    """Whoever empties the cache folder gets a new index."""
+    workspace.write("a.py", "def f(): ...\n")
+    made = index()
+    database.remove(workspace.database)
+    until(lambda: len(made.reader.definitions("f")) == 1)
+    assert made.indexer.wait_idle(5)
+    assert made.problems == []
+
+
 def test_an_index_of_an_older_extractor_is_made_anew(
     workspace: Workspace, index: MakeIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -100,7 +110,7 @@ def test_a_cache_that_cannot_be_written_costs_only_the_next_start(workspace: Wor
     assert not own.exists()
 
 
-def test_a_cache_that_becomes_read_only_or_full_is_left(
+def test_a_cache_that_becomes_full_is_left(
     workspace: Workspace, index: MakeIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was in it is indexed again elsewhere, unsaved text included."""
@@ -108,16 +118,6 @@ def test_a_cache_that_becomes_read_only_or_full_is_left(
     made = index()
     made.indexer.changed(place, "def typed(): ...\n")
     made.settle()
-
-    original = database.open_to_write
-
-    def refuse(path: Path) -> database.Connection:
-        if path.is_relative_to(workspace.cache):
-            raise PermissionError(13, "Permission denied")
-        return original(path)
-
-    monkeypatch.setattr(database, "open_to_write", refuse)
-    workspace.database.unlink()
     error = sqlite3.OperationalError("database or disk is full")
     error.sqlite_errorcode = sqlite3.SQLITE_FULL
     failures = iter([error])
@@ -134,6 +134,25 @@ def test_a_cache_that_becomes_read_only_or_full_is_left(
     until(lambda: len(made.reader.definitions("typed")) == 1)
     made.settle()
     assert len(made.problems) == 1
+
+
+def test_a_cache_that_becomes_read_only_is_left(
+    workspace: Workspace, index: MakeIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace.write("a.py", "def f(): ...\n")
+    made = index()
+    open_to_write = database.open_to_write
+
+    def refuse(path: Path) -> database.Connection:
+        if path.is_relative_to(workspace.cache):
+            raise PermissionError(13, "Permission denied")
+        return open_to_write(path)
+
+    monkeypatch.setattr(database, "open_to_write", refuse)
+    database.remove(workspace.database)
+    until(lambda: len(made.reader.definitions("f")) == 1)
+    (problem,) = made.problems
+    assert "Permission denied" in problem.sentence
 
 
 def test_without_any_place_there_is_no_index_and_one_sentence(
@@ -292,11 +311,14 @@ def test_a_file_that_kills_its_worker_is_the_only_one_lost(
     assert [path for path, extracted in results if extracted is None] == ["b.py"]
 
 
-@pytest.mark.parametrize("bootstrap", ["raise SystemExit", "import sys; sys.stdin.read()"])
+ANOTHER_VERSION = "import sys; sys.stdout.buffer.write(bytes([0, 0, 0, 3]) + b'\"x\"'); sys.stdout.flush()"
+
+
+@pytest.mark.parametrize("bootstrap", ["raise SystemExit", "import sys; sys.stdin.read()", ANOTHER_VERSION])
 def test_where_no_worker_starts_the_files_are_read_here(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, bootstrap: str
 ) -> None:
-    """One that ends at once and one that stays silent."""
+    """One that ends at once, one that stays silent, one of another version of ours."""
     monkeypatch.setattr("lsp_server.index.pool._BOOTSTRAP", bootstrap)
     monkeypatch.setattr("lsp_server.index.pool._START_SECONDS", 0.3)
     workspace.write("a.py", "a = 1\n")
