@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
+from lsp_server.errors import ServerError
 from lsp_server.trace import TRACE
 
 Level = Literal["error", "warning", "info", "debug"]
@@ -47,6 +48,7 @@ def configure(verbosity: int, file: Path | None) -> None:
     """Sets up logging for one process: quiet on stderr at start, since some editors show every line of it as an error.
 
     verbosity: -1 errors only, 0 warnings on stderr and information in the file, 1 everything but text, 2 TRACE.
+    Raises ServerError where the file cannot be written.
     """
     level = {-1: logging.ERROR, 0: logging.INFO, 1: logging.DEBUG}.get(verbosity, TRACE)
     formatter = SafeFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -54,7 +56,12 @@ def configure(verbosity: int, file: Path | None) -> None:
     stderr.setLevel(logging.WARNING if verbosity == 0 else level)
     handlers: list[logging.Handler] = [stderr]
     if file is not None:
-        handlers.append(logging.FileHandler(file, encoding="utf-8", delay=False))
+        try:
+            handlers.append(logging.FileHandler(file, encoding="utf-8"))
+        except OSError as error:
+            raise ServerError(
+                f"The log cannot be written to {file} ({error.strerror}).", "Choose another --log-file."
+            ) from error
     root = logging.getLogger()
     root.setLevel(logging.WARNING)
     root.handlers[:] = handlers

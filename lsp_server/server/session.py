@@ -259,7 +259,7 @@ class Session:
 
     def _model_moved(self, state: ModelState) -> None:
         if state.state == "loading":
-            self.bars.show("model", "codehearth: model", state.sentence or "Loading the model")
+            self.bars.show("model", "codehearth: loading the model", state.sentence)
         else:
             self.bars.end("model", state.sentence)
         if state.state == "error":
