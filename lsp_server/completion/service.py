@@ -121,9 +121,10 @@ class CompletionService:
                     answer = ticket.ledger.silent("superseded")
                 elif route.done():
                     answer = route.result()
+                elif self._model.state.state == "loading":
+                    answer = ticket.ledger.silent("no_model", self._model.state.sentence)
                 else:
-                    loading = self._model.state.state == "loading"
-                    answer = ticket.ledger.silent("no_model" if loading else "deadline", self._model.state.sentence)
+                    answer = ticket.ledger.silent("deadline")
             finally:
                 superseded.cancel()
                 route.cancel()

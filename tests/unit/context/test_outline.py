@@ -12,7 +12,7 @@ from tests.unit.context.small_index import SmallIndex
     [
         ("def add(self, item)", "def add(self, item)"),
         (
-            "def grid(self, *headers: Union[Column, str], padding: Tuple[int, int] = (0, 1), expand: bool = False) -> T",
+            "def grid(self, *headers: Union[Column, str], padding: Tuple[int, int] = (0, 1), expand: bool = False)",
             "def grid(self, *headers, padding, expand)",
         ),
         (
@@ -51,7 +51,8 @@ def test_the_nearest_import_gets_most_of_the_room() -> None:
 
 def test_members_named_close_by_keep_their_types() -> None:
     """The signature of a member that is being called is shown whole."""
-    source = "class Api:\n    def send(self, first: int, second: str, third: dict[str, int], fourth: bool = False) -> None:\n        pass\n"
+    head = "def send(self, first: int, second: str, third: dict[str, int], fourth: bool = False) -> None:"
+    source = f"class Api:\n    {head}\n        pass\n"
     reader = SmallIndex({"api.py": source, "a.py": "from api import Api\n"})
     text = "from api import Api\napi = Api()\napi.send("
     (snippet,) = outline("a.py", reader, Nearby.of(text, len(text)), 1000)
