@@ -1,8 +1,9 @@
 """The syntax tree of one text and what a completion asks of it. Knows no documents; never raises on odd source.
 
 Places are offsets into the text. Parsing lets go of the interpreter's lock every millisecond, but takes 0.2 s per
-megabyte from nothing and 10 to 20 ms after an edit: off the event loop, please. The questions cost below a
-millisecond; where the source around the cursor is broken, the first one may cost another incremental parse.
+megabyte from nothing and 10 to 60 ms after an edit: off the event loop, please. The questions cost below a
+millisecond; where the source around the cursor is broken, the first one may cost another incremental parse. The first
+of a process for a language compiles its queries, some 20 ms.
 """
 
 import re
