@@ -12,7 +12,7 @@ from lsp_server.syntax.languages import by_name
 from lsp_server.syntax.trees import parse
 from lsp_server.text import Encoding, LineIndex, Span
 
-URI = "file:///work/a.py"
+URI = "file:///project/a.py"
 
 
 def opened(text: str, identifier: str = "python") -> tuple[Documents, Document]:

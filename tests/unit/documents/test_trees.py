@@ -16,7 +16,7 @@ from lsp_server.syntax.languages import by_name
 from lsp_server.syntax.trees import SyntaxTree, parse
 from lsp_server.text import Span
 
-URI = "file:///work/a.py"
+URI = "file:///project/a.py"
 PATIENCE_S = 30
 
 
