@@ -3,7 +3,7 @@
     ServerError            the user can act: a sentence and a next step
     ├─ ModelUnavailable    the model is missing, damaged, too large or cannot fill in the middle
     ├─ EngineUnavailable   the engine process cannot be started or keeps crashing
-    ├─ IndexUnavailable    the index cannot be kept on disk (it then lives in memory)
+    ├─ IndexUnavailable    the index cannot be kept in the cache folder (a private temporary one serves)
     └─ SettingsProblem     one setting has a bad value (its default is used)
 
 Absence is not an error: it is `None` or an empty list. Anything that is not a `ServerError` is a bug; it is

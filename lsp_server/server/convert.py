@@ -6,6 +6,7 @@ from lsprotocol import types
 
 from lsp_server.completion.query import Answer, Completion
 from lsp_server.documents.document import Document, Edit
+from lsp_server.index.resolve import PROJECT_FILES
 from lsp_server.text import Encoding, Span
 
 _ENCODINGS: dict[str, Encoding] = {"utf-8": "utf-8", "utf-16": "utf-16", "utf-32": "utf-32"}
@@ -86,9 +87,11 @@ def to_completion_list(
 
 
 def watched_globs(suffixes: Iterable[str]) -> Iterator[str]:
-    """What the client should watch for us: the files that are indexed and the files that say what is not."""
+    """What the client should watch for us: the files that are indexed, those that say what is not, and those that say
+    where imports lead."""
     yield "**/*.{" + ",".join(sorted(suffix.lstrip(".") for suffix in suffixes)) + "}"
     yield "**/{.gitignore,.codehearthignore}"
+    yield "**/{" + ",".join(sorted(PROJECT_FILES)) + "}"
 
 
 def _range(

@@ -50,6 +50,7 @@ class Folders:
         self._on_problem = on_problem
         self._folders: dict[Path, Folder] = {}
         self._settings: IndexSettings | None = None
+        self._watching = False
         self._closing: set[asyncio.Future[None]] = set()
 
     def __iter__(self) -> Iterator[Folder]:
@@ -76,6 +77,13 @@ class Folders:
                 folder.indexer.settings_changed(settings)
             else:
                 self._start(folder)
+
+    def watch(self) -> None:
+        """The editor does not tell of changes on the disk: the indexes watch for themselves, now and from now on."""
+        self._watching = True
+        for folder in self:
+            if folder.indexer is not None:
+                folder.indexer.watch()
 
     def renew(self) -> None:
         """Compares every folder with the disk; also starts the indexes that a person has cancelled."""
@@ -165,6 +173,8 @@ class Folders:
         folder.indexer = indexer
         folder.reader = indexer.reader()
         indexer.start()
+        if self._watching:
+            indexer.watch()
         for document in self._documents:
             if document.path is not None and self.folder_of(document.path) is folder:
                 indexer.changed(document.path, document.text)

@@ -35,6 +35,10 @@ class Indexer(Protocol):
         """Files were written, created or deleted on the disk."""
         ...
 
+    def watch(self) -> None:
+        """Hears of changes on the disk by itself from now on, because nobody else tells."""
+        ...
+
     def sweep(self) -> None:
         """Compares everything with the disk."""
         ...

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import Script
-from tests.e2e.wire import CAPABILITIES, Wire
+from tests.e2e.wire import CAPABILITIES, Wire, eventually
 
 Start = Callable[..., Wire]
 URI = "file:///elsewhere/a.py"
@@ -160,12 +160,35 @@ def test_watched_files_are_registered_where_the_client_watches(start: Start, wor
     globs = [watcher["globPattern"] for watcher in options["workspace/didChangeWatchedFiles"]["watchers"]]
     assert any("py" in glob for glob in globs)
     assert any(".gitignore" in glob for glob in globs)
+    assert any("tsconfig.json" in glob for glob in globs)
     assert options["workspace/didChangeConfiguration"] == {"section": "codehearth"}
     new = workspace / "new.py"
     new.write_text("def brand_new():\n    return 1\n")
     wire.notify("workspace/didChangeWatchedFiles", {"changes": [{"uri": new.as_uri(), "type": 1}]})
     wire.notify("textDocument/didSave", {"textDocument": {"uri": new.as_uri()}})
     finished(wire)
+
+
+def test_without_a_watching_client_files_are_watched_all_the_same(
+    start: Start, script: Script, workspace: Path
+) -> None:
+    """A module that another program writes is known to the next prompt."""
+    wire = start()
+    wire.initialize(workspace, capabilities={**CAPABILITIES, "workspace": {}})
+    finished(wire)
+    (workspace / "basket.py").write_text("class Basket:\n    def weigh(self):\n        return 0\n")
+    uri = (workspace / "till.py").as_uri()
+    numbers = itertools.count(1)
+
+    def known() -> bool:
+        # Another line each time, so that no answer comes from the cache.
+        text = f"from basket import Basket\n\nbasket_{next(numbers)} = Basket()\nx = basket.\n"
+        wire.notify("textDocument/didClose", {"textDocument": {"uri": uri}})
+        wire.open(uri, text)
+        wire.inline(uri, 3, 11)
+        return any(snippet["path"] == "basket.py" for snippet in why(wire, uri)["snippets"])
+
+    assert eventually(known, "the new module among the snippets")
 
 
 def test_a_hostile_workspace(start: Start, workspace: Path) -> None:

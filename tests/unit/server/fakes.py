@@ -142,6 +142,7 @@ class FakeIndexer:
         self.texts: list[tuple[Path, str | None]] = []
         self.paths: list[Path] = []
         self.sweeps = 0
+        self.watching = False
 
     def reader(self) -> IndexReader:
         return cast(IndexReader, self)
@@ -154,6 +155,9 @@ class FakeIndexer:
 
     def files_changed(self, paths: Iterable[Path]) -> None:
         self.paths.extend(paths)
+
+    def watch(self) -> None:
+        self.watching = True
 
     def sweep(self) -> None:
         self.sweeps += 1

@@ -96,4 +96,8 @@ def test_the_fallback_is_one_short_row_with_the_whole_text_beside_it() -> None:
 
 def test_watched_globs_name_what_is_indexed_and_what_says_what_is_not() -> None:
     """Watching everything would exhaust the system's watches."""
-    assert list(convert.watched_globs([".py", ".go"])) == ["**/*.{go,py}", "**/{.gitignore,.codehearthignore}"]
+    assert list(convert.watched_globs([".py", ".go"])) == [
+        "**/*.{go,py}",
+        "**/{.gitignore,.codehearthignore}",
+        "**/{go.mod,jsconfig.json,tsconfig.json}",
+    ]

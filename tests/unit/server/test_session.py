@@ -377,3 +377,15 @@ async def test_closing_cancels_what_runs(world: World, tmp_path: Path) -> None:
     await session.close()
     assert (await task).superseded
     assert world.indexers[0].closed
+
+
+async def test_where_the_editor_does_not_watch_files_the_indexes_do(world: World, tmp_path: Path) -> None:
+    """Those that are there, and those that come later."""
+    session = Session(world.parts(), world.editor)
+    session.initialize(Features(), "utf-16", None, [tmp_path])
+    session.start(None)
+    assert not world.indexers[0].watching
+    session.folders.watch()
+    (tmp_path / "later").mkdir()
+    session.folders.add(tmp_path / "later")
+    assert [indexer.watching for indexer in world.indexers] == [True, True]
