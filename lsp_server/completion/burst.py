@@ -194,19 +194,18 @@ def _roomy(start: int, cursor: int, room: int) -> bool:
 
 def _grid_start(document: Document, cursor: int, room: int) -> int:
     """Where a fresh prefix starts: three quarters of its room back, on a fixed grid of lines, so that nearby anchors
-    agree. Where lines are too long for the grid any line will do, and where they are longer still, any 256th
-    character."""
+    agree. Where the grid would cost more than an eighth of the room any line will do, and where lines are longer
+    still, any 256th character."""
     earliest = cursor - room * 3 // 4
-    latest = cursor - room // 4
     if earliest <= 0:
         return 0
     grid = 16 if room >= 8_000 else 8 if room >= 2_000 else 4
     line = document.lines.line_of(earliest - 1) + 1
-    for candidate in (-(-line // grid) * grid, line):
+    for candidate, most in ((-(-line // grid) * grid, room // 8), (line, room // 2)):
         start = document.lines.start(candidate)
-        if start <= latest:
+        if start <= min(earliest + most, cursor):
             return start
-    return -(-earliest // 256) * 256
+    return min(-(-earliest // 256) * 256, cursor)
 
 
 def _hole(document: Document, cursor: int, reason: str) -> int:

@@ -284,3 +284,16 @@ def test_the_prompt_always_holds_the_document(order: Order, seed: int) -> None:
         assert len(shown) <= burst.room
         assert len(burst.suffix) <= typist.budget.suffix
         assert len(shown) + len(burst.suffix) <= typist.budget.total
+
+
+@pytest.mark.parametrize("tokens", [256, 512, 2048])
+@pytest.mark.parametrize("width", [12, 45, 400, 20_000])
+def test_a_fresh_prefix_fills_most_of_its_room(tokens: int, width: int) -> None:
+    """Whatever the lines' length: the window starts half to three quarters of its room back, and leaves room to grow."""
+    line = "x" * (width - 1) + "\n"
+    typist = Typist(line * (40_000 // width) + "y = <CURSOR>\n", "spm", tokens)
+    typist.ask()
+    burst = typist.burst
+    assert burst is not None
+    least = burst.room // 2 if width < 100 else burst.room // 4 - 1
+    assert least <= len(burst.prefix) <= burst.room * 3 // 4
