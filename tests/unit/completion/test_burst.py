@@ -289,7 +289,7 @@ def test_the_prompt_always_holds_the_document(order: Order, seed: int) -> None:
 @pytest.mark.parametrize("tokens", [256, 512, 2048])
 @pytest.mark.parametrize("width", [12, 45, 400, 20_000])
 def test_a_fresh_prefix_fills_most_of_its_room(tokens: int, width: int) -> None:
-    """Whatever the lines' length: the window starts half to three quarters of its room back, and leaves room to grow."""
+    """Whatever the lines' length, the window starts far enough back and leaves room to grow."""
     line = "x" * (width - 1) + "\n"
     typist = Typist(line * (40_000 // width) + "y = <CURSOR>\n", "spm", tokens)
     typist.ask()
