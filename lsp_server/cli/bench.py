@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
         model=arguments.model,
         shape=arguments.shape,
         llama_server=arguments.llama_server,
-        index_folder=arguments.folder,
+        index_folder=arguments.folder.absolute() if arguments.folder is not None else None,
     )
     if arguments.update is not None:
         report.with_table(_read(arguments.update), "")  # before ten minutes of measuring, not after

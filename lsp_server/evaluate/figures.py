@@ -6,6 +6,7 @@ values. `measure` works in the CODEHEARTH_HOME it is given and leaves the user's
 """
 
 import asyncio
+import json
 import os
 import sys
 import time
@@ -21,6 +22,7 @@ import cattrs
 from lsp_server import paths
 from lsp_server.engine.client import EngineClient, drain_running_engine
 from lsp_server.engine.protocol import ModelSpec
+from lsp_server.errors import IndexUnavailable
 from lsp_server.evaluate import baseline, indexing, keystrokes, product, replay, shapes
 from lsp_server.evaluate.baseline import BaselineFigures
 from lsp_server.evaluate.cancelling import CancelFigures, measure_cancelling
@@ -34,7 +36,7 @@ from lsp_server.evaluate.spread import Spread
 from lsp_server.evaluate.windows import WindowFigures, measure_windows
 from lsp_server.modelstore import store
 
-ENGINE_COMMAND = (sys.executable, "-P", "-m", "lsp_server", "engine")
+_CODEHEARTH = (sys.executable, "-P", "-m", "lsp_server")
 
 _HURRIED_KEYS = 150
 
@@ -63,8 +65,9 @@ class ReplayFigures:
     """A replay of the shipped trace, over the requests of its keys; the first request is in `warm_up_ms` only.
 
     engine, cache, other: didChange to answer of requests that reached the engine, were answered from the cache, and
-    of the rest, for which there was nothing to ask. no_engine_share: cache and other, of all. evaluated: prompt tokens
-    per request that reached the engine; reused_share: of all their prompt tokens. reanchors: reason to count.
+    of the rest, which shared an earlier request's generation or had nothing to ask. no_engine_share: cache and other,
+    of all. evaluated: prompt tokens per request that reached the engine and was counted there; reused_share: of all
+    their prompt tokens. reanchors: reason to count.
     silences: why nothing was shown, to count. starting, typing: waits on the event loop until the server was ready, and
     from then on. hops: milliseconds per hop, of requests that reached the engine.
     """
@@ -154,12 +157,7 @@ async def measure(options: Options, home: Path, tell: Tell) -> Figures:
         infill, real = await _baselines(trace, model, options, keys, tell)
         if shaped is not None:
             cancelling.append(await _cancelling(shaped, options, tell))
-        index = await asyncio.to_thread(
-            indexing.measure_index,
-            options.index_folder or indexing.installed_package("rich"),
-            home / "index",
-            lambda done, total: tell("indexing", done, total),
-        )
+        index = await _index(options.index_folder or indexing.installed_package("rich"), tell)
     return Figures(
         machine=machine,
         quick=options.quick,
@@ -183,7 +181,8 @@ def summary(trace: EditingTrace, played: Replayed) -> ReplayFigures:
     cache = [asked for asked in played.asked if _route(asked) == "cache"]
     other = [asked for asked in played.asked if _route(asked) == "other"]
     whys = [asked.why for asked in engine if asked.why is not None]
-    evaluated, reused = sum(why.evaluated for why in whys), sum(why.reused for why in whys)
+    counted = [why for why in whys if why.prompt_tokens > 0]
+    evaluated, reused = sum(why.evaluated for why in counted), sum(why.reused for why in counted)
     hops = {hop for why in whys for hop in why.milliseconds}
     return ReplayFigures(
         package=trace.header.package,
@@ -196,7 +195,7 @@ def summary(trace: EditingTrace, played: Replayed) -> ReplayFigures:
         cache=_times(cache),
         other=_times(other),
         no_engine_share=round(1 - len(engine) / max(1, len(played.asked)), 4),
-        evaluated=Spread.of(why.evaluated for why in whys),
+        evaluated=Spread.of(why.evaluated for why in counted),
         reused_share=round(reused / max(1, evaluated + reused), 4),
         reanchors=Counter(why.reanchored for why in whys if why.reanchored is not None),
         silences=Counter(asked.why.silence for asked in played.asked if asked.why and asked.why.silence),
@@ -273,10 +272,23 @@ async def _baselines(
     return infill, real
 
 
+async def _index(folder: Path, tell: Tell) -> IndexFigures:
+    """In a process of its own, so that its memory is counted alone."""
+    tell("indexing", 0, None)
+    command = (*_CODEHEARTH, "index", str(folder), "--json")
+    process = await asyncio.create_subprocess_exec(
+        *command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    answer, complaint = await process.communicate()
+    if process.returncode != 0:
+        raise IndexUnavailable(complaint.decode("utf-8", "replace").strip() or "Indexing failed.")
+    return cattrs.structure(json.loads(answer), IndexFigures)
+
+
 @asynccontextmanager
 async def _engine(spec: ModelSpec) -> AsyncIterator[EngineClient]:
     """An engine with this model, which ends afterwards: the next part begins with an empty memory."""
-    engine = EngineClient(ENGINE_COMMAND, spec, name="codehearth bench")
+    engine = EngineClient((*_CODEHEARTH, "engine"), spec, name="codehearth bench")
     try:
         await drain_running_engine()
         yield engine

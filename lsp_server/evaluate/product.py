@@ -54,7 +54,13 @@ class Why:
 
     @property
     def reached_engine(self) -> bool:
-        return self.reused + self.evaluated > 0 and not self.from_cache
+        """Whether the engine worked for this answer; one that shares an earlier answer's generation does not."""
+        return not self.from_cache and "prefill" in self.milliseconds
+
+    @property
+    def prompt_tokens(self) -> int:
+        """0 where the engine did not come to count them."""
+        return self.reused + self.evaluated
 
     @classmethod
     def read(cls, raw: Mapping[str, Any]) -> "Why":
@@ -150,4 +156,4 @@ async def same_text(editor: EditorClient, file: OpenFile) -> bool | None:
         if failed.code == METHOD_NOT_FOUND:
             return None
         raise
-    return bool(raw["version"] == file.version and raw["sha256"] == fingerprint(file.text))
+    return raw is not None and bool(raw["version"] == file.version and raw["sha256"] == fingerprint(file.text))

@@ -78,8 +78,8 @@ def sentences(figures: Figures) -> list[str]:
     lines = [place, trace]
     if figures.baseline is not None:
         lines.append(
-            "/infill layout: the same trace, model and engine with prompts laid out as llama-server's /infill lays them "
-            "out for llama.vim (256 and 64 lines, a batch of 1,024 tokens)."
+            "/infill layout: the same trace, model and engine, with prompts laid out as llama-server's /infill lays "
+            "them out for llama.vim (256 and 64 lines, a batch of 1,024 tokens)."
         )
     if figures.quick:
         lines.append("A quick run: fewer repetitions and a third of the trace.")

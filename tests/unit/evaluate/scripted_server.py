@@ -108,7 +108,7 @@ while True:
             "reused": 100,
             "evaluated": 2,
             "generated": 3,
-            "milliseconds": {"total": 1.0},
+            "milliseconds": {"total": 1.0, "prefill": 0.5},
             "logprob": -0.5,
             "silence": None,
             "detail": "",

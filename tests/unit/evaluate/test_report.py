@@ -25,7 +25,7 @@ def replayed() -> Replayed:
     """Two requests through the engine, one from the cache, one that the trigger refused."""
     first = attrs.evolve(WHY, reanchored="first request", reused=0, evaluated=100)
     cached = attrs.evolve(WHY, from_cache=True)
-    refused = attrs.evolve(WHY, mode="none", reused=0, evaluated=0, silence="position")
+    refused = attrs.evolve(WHY, mode="none", reused=0, evaluated=0, milliseconds={"total": 0.5}, silence="position")
     asked = (
         Asked(0, "type", 120.0, 0, first),
         Asked(1, "type", 40.0, 12, WHY),
