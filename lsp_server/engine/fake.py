@@ -136,7 +136,8 @@ class FakeEngine:
             for at in range(0, len(text), self.piece_size):
                 await self._pass()
                 part = text[at : at + self.piece_size]
-                yield Piece(part, len(part), len(part) * self.logprob)
+                told = (0, len(own.prompt)) if at == 0 else (None, None)
+                yield Piece(part, len(part), len(part) * self.logprob, *told)
             await self._pass()
             if isinstance(answer, ServerError):
                 raise answer

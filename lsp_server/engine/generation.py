@@ -9,6 +9,8 @@ import time
 from collections.abc import Sequence
 from typing import Protocol
 
+import attrs
+
 from lsp_server.engine.protocol import Done, EndReason, GenerateRequest, Piece, Segment
 from lsp_server.errors import ServerError
 
@@ -70,6 +72,7 @@ class Generation:
         self._prefill_ms = 0.0
         self._decode_ms = 0.0
         self._end: EndReason | None = None
+        self._told = False
 
     def step(self) -> Piece | Done | None:
         """At most one micro-batch. None: nothing to tell yet, or interrupted."""
@@ -87,7 +90,11 @@ class Generation:
             self._decode_ms += took
         else:
             self._prefill_ms += took
-        return piece
+        if piece is None or self._told:
+            return piece
+        self._told = True
+        account = self.done("cancelled")
+        return attrs.evolve(piece, reused=account.reused, evaluated=account.evaluated)
 
     def pause(self) -> None:
         """Others may use the sequence until the next step."""

@@ -151,4 +151,11 @@ def test_an_interrupted_step_changes_nothing() -> None:
     assert generation.step() is None
     assert generation.done("cancelled").evaluated == 0
     decoder.interrupted = False
-    assert generation.step() == Piece("a", 1, -0.5)
+    assert generation.step() == Piece("a", 1, -0.5, reused=0, evaluated=3)
+
+
+def test_the_first_piece_tells_what_the_prompt_cost() -> None:
+    """Who stops reading early never sees the Done; later pieces leave it out."""
+    pieces, done = run(Decoder(b"a", b"b"), "x" * 20)
+    assert [(piece.reused, piece.evaluated) for piece in pieces] == [(done.reused, done.evaluated), (None, None)]
+    assert done.evaluated == 20
