@@ -1,13 +1,10 @@
-"""The house: floors and fences, file sizes, documented modules, generated text that is fresh, nothing that prints."""
+"""The house: floors and fences, file sizes, documented modules, nothing that prints."""
 
 import ast
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-from lsp_server.settings import catalogue
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "lsp_server"
@@ -126,29 +123,3 @@ def test_a_file_has_one_idea(path: Path) -> None:
     if not place(path).startswith("cli/"):
         calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
         assert [call.lineno for call in calls if call.func.id == "print"] == []  # type: ignore[attr-defined]
-
-
-def settings_table() -> str:
-    """The README's table of settings, generated from `settings.py`."""
-    rows = ["| setting | default | what it does |", "| --- | --- | --- |"]
-    for facts in catalogue():
-        default = str(facts.schema["default"]).replace("None", "null").replace("True", "true").replace("False", "false")
-        choices = facts.schema.get("enum")
-        kinds = f" ({', '.join(choices)})" if choices else ""
-        scope = " User settings only." if facts.user_only else ""
-        rows.append(f"| `codehearth.{facts.path}` | `{default}` | {facts.sentence}{kinds}{scope} |")
-    return "\n".join(rows)
-
-
-def test_the_readme_lists_every_setting(request: pytest.FixtureRequest) -> None:
-    """The README's table of settings is what `settings.py` says; `pytest --update` rewrites it."""
-    readme = ROOT / "README.md"
-    text = readme.read_text(encoding="utf-8")
-    start, end = "<!-- settings:start -->\n", "\n<!-- settings:end -->"
-    fresh = re.sub(
-        f"{re.escape(start)}.*?{re.escape(end)}", lambda _: start + settings_table() + end, text, flags=re.DOTALL
-    )
-    if request.config.getoption("--update"):
-        readme.write_text(fresh, encoding="utf-8")
-    assert start in text
-    assert fresh == text or request.config.getoption("--update")
