@@ -132,7 +132,7 @@ async def measure(options: Options, home: Path, tell: Tell) -> Figures:
     if options.shape:
         tell("writing a random model", 0, None)
         shaped = await asyncio.to_thread(shapes.cached, shapes.QWEN_0_5B)
-    with _living_in(home):
+    async with _living_in(home):
         start = await _starts(3 if options.quick else 5, tell)
         folder = home / "workspaces" / trace.header.package
         trace.lay_out(folder)
@@ -309,14 +309,15 @@ def _vocabulary(model: Path) -> Iterator[baseline.Vocabulary]:
         loaded.close()
 
 
-@contextmanager
-def _living_in(home: Path) -> Iterator[None]:
-    """Everything that this process starts or asks belongs to `home` for a while."""
+@asynccontextmanager
+async def _living_in(home: Path) -> AsyncIterator[None]:
+    """Everything that this process starts or asks belongs to `home` for a while; no engine stays behind in it."""
     before = os.environ.get(paths.HOME_VARIABLE)
     os.environ[paths.HOME_VARIABLE] = str(home)
     try:
         yield
     finally:
+        await drain_running_engine()
         if before is None:
             del os.environ[paths.HOME_VARIABLE]
         else:
