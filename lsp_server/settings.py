@@ -187,7 +187,8 @@ def _read_section(
                     SettingsProblem(here, f"`{here}` is {_kind(value)}, not an object.", "Its defaults are used.")
                 )
         elif from_workspace and field.metadata["user_only"]:
-            if value is not None and value != _to_wire(getattr(base, field.name)):
+            # Editors answer with every default they know: neither that nor the user's own value is the workspace's.
+            if value not in (None, _to_wire(getattr(type(base)(), field.name)), _to_wire(getattr(base, field.name))):
                 problems.append(
                     SettingsProblem(here, f"`{here}` cannot be set by a workspace.", "Set it in your user settings.")
                 )
@@ -217,7 +218,8 @@ def _fault(value: Any, kind: Any, facts: Mapping[str, Any]) -> str | None:
         if not numeric or (first is int and not isinstance(value, int)):
             return f"must be {'a whole number' if first is int else 'a number'}, not {_kind(value)}"
         least, most = facts["least"], facts["most"]
-        if (least is not None and value < least) or (most is not None and value > most):
+        # Asked so that NaN, which JSON parsers let through, is refused too.
+        if not (least is None or value >= least) or not (most is None or value <= most):
             return f"must lie between {least} and {most}"
         return None
     return None if isinstance(value, first) else f"must be {_NAMES[first]}, not {_kind(value)}"

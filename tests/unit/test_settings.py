@@ -26,6 +26,7 @@ def test_a_bad_value_costs_that_value_only() -> None:
         ({"completion": {"debounceMs": True}}, "completion.debounceMs"),
         ({"completion": {"debounceMs": -1}}, "completion.debounceMs"),
         ({"completion": {"maxLines": 2.5}}, "completion.maxLines"),
+        ({"engine": {"idleUnloadMinutes": float("nan")}}, "engine.idleUnloadMinutes"),
         ({"completion": {"disabledLanguages": ["go", 1]}}, "completion.disabledLanguages"),
         ({"eagerness": "wild"}, "eagerness"),
         ({"eagerness": None}, "eagerness"),
@@ -61,6 +62,13 @@ def test_a_workspace_that_echoes_the_users_values_is_no_problem() -> None:
     base, _ = read({"model": "mine.gguf"})
     _, problems = read({"model": "mine.gguf", "engine": {"threads": None}}, base, from_workspace=True)
     assert problems == []
+
+
+def test_an_editor_that_answers_with_all_its_defaults_is_no_problem() -> None:
+    """The user's own file says otherwise and is obeyed; nobody is told about a workspace that asked for nothing."""
+    base, _ = read({"engine": {"idleUnloadMinutes": 3}})
+    settings, problems = read({"engine": {"idleUnloadMinutes": 10}}, base, from_workspace=True)
+    assert (settings, problems) == (base, [])
 
 
 def test_lists_arrive_as_tuples() -> None:
