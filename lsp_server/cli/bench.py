@@ -105,6 +105,8 @@ def _show(figures: "Figures") -> None:
         style = {True: "green", False: "bold red", None: ""}[row.met]
         missed = "  missed" if row.met is False else ""
         table.add_row(Text(row.figure.replace("`", "")), Text(row.goal), Text(row.measured + missed, style))
-    out.print(table, width=out.width if out.is_terminal else _PLAIN_WIDTH)
+    if not out.is_terminal:
+        out.width = _PLAIN_WIDTH
+    out.print(table)
     for sentence in report.sentences(figures):
         out.print(sentence, style="dim")

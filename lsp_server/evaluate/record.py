@@ -22,14 +22,18 @@ from lsp_server.text import LineIndex, Span
 
 PACKAGE, VERSION, LICENCE = "attrs", "26.1.0", "MIT"
 MODULE, FILE = "attr", "_make.py"
-SEED = 20
+SEED = 34
 
-_BLOCKS, _ARGUMENTS, _LINE_ENDS = 6, 4, 4
-"""How many pieces of each kind are typed again: about 500 keys, half a minute of replay."""
+_BLOCKS, _ARGUMENTS, _LINE_ENDS = 5, 3, 3
+"""How many pieces of each kind are typed again: about 60 keys in each place, as when code is written, with small
+changes elsewhere in between."""
+_BLOCK_LINES, _BLOCK_CHARACTERS = range(3, 9), range(110, 221)
+"""Size of a block; indentation is not counted."""
 _APART = 50
 """Lines between two pieces: the constructors of this file are long runs of nearly equal lines."""
-_TYPO, _POPUP = 0.03, 0.12
-"""Probability of a slip per letter, and of taking the rest of a longer name from the editor's list."""
+_TYPO, _POPUP, _DETOUR = 0.03, 0.12, 0.5
+"""Probability of a slip per letter, of taking the rest of a longer name from the editor's list, and of doing something
+elsewhere after the first line of a block."""
 _LONG_LINE = 44
 """From this many characters on, the rest of a line may be pasted instead of typed."""
 
@@ -103,7 +107,7 @@ class _Writer:
             hole = waiting.pop(0)
             rest = self.truth[hole.span.start + hole.done : hole.span.end]
             cut = rest.find("\n", rest.find("\n") + 1 if rest.startswith("\n") else 0)
-            if cut > 0 and len(waiting) > 1 and hole.done == 0:
+            if cut > 0 and len(waiting) > 1 and hole.done == 0 and self.chance.random() < _DETOUR:
                 # Looks something up elsewhere after the first line, changes something there, and comes back.
                 self._write(hole, cut)
                 waiting.insert(1, hole)
@@ -221,7 +225,7 @@ def _typable(text: str) -> bool:
 
 
 def _blocks(truth: str, lines: LineIndex) -> Iterator[Span]:
-    """Runs of whole statements of a function's body: 2 to 6 lines, 50 to 110 characters of code."""
+    """Runs of whole statements of a body, without a blank line."""
     for node in ast.walk(ast.parse(truth)):
         if not isinstance(node, ast.FunctionDef | ast.For | ast.If | ast.With):
             continue
@@ -230,13 +234,13 @@ def _blocks(truth: str, lines: LineIndex) -> Iterator[Span]:
                 continue
             for last in node.body:
                 line, end_line = first.lineno - 1, (last.end_lineno or 0) - 1
-                if not (line + 1 <= end_line <= line + 5):
+                if end_line - line + 1 not in _BLOCK_LINES:
                     continue
                 end = lines.end(truth, end_line)
                 blank = not lines.line_text(truth, line - 1).strip()
                 start = lines.start(line) if blank else lines.end(truth, line - 1)
                 code = sum(len(part.strip()) for part in truth[start:end].splitlines())
-                if 50 <= code <= 110 and _typable(truth[start:end]):
+                if code in _BLOCK_CHARACTERS and _typable(truth[start:end]):
                     yield Span(start, end)
 
 
