@@ -8,8 +8,9 @@ which a repository can influence). Sections and fields marked `user_only` ignore
 
 import json
 import re
+import time
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -141,6 +142,45 @@ def read_user_file(folder: Path) -> tuple[Settings, list[SettingsProblem]]:
     except (OSError, ValueError) as error:
         return Settings(), [SettingsProblem("", f"{path} cannot be read ({error}).", "Mend or delete it.")]
     return read(raw)
+
+
+class UserFile:
+    """The user's settings file, followed: `codehearth models use` writes it while editors are open.
+
+    A file that cannot be read changes nothing, because it may be half written; its problem is told.
+    """
+
+    LOOK_SECONDS = 1.0
+    """The disk is looked at so often at most, however often `changed` is asked."""
+
+    def __init__(self, folder: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        self._folder = folder
+        self._clock = clock
+        self._looked = clock()
+        self._seen = self._mark()
+        self.settings, self.problems = read_user_file(folder)
+
+    def changed(self) -> bool:
+        """Whether the file was written since the last question; `settings` and `problems` are those of now."""
+        now = self._clock()
+        if now - self._looked < self.LOOK_SECONDS:
+            return False
+        self._looked = now
+        seen, self._seen = self._seen, self._mark()
+        if seen == self._seen:
+            return False
+        found, self.problems = read_user_file(self._folder)
+        if not any(problem.path == "" for problem in self.problems):
+            self.settings = found
+        return True
+
+    def _mark(self) -> tuple[int, int, int] | None:
+        """What differs after every writing, in place or by a new file in the old one's place."""
+        try:
+            facts = (self._folder / USER_FILE).stat()
+        except OSError:
+            return None
+        return facts.st_mtime_ns, facts.st_size, facts.st_ino
 
 
 @attrs.frozen

@@ -28,6 +28,10 @@ OnState = Callable[[ModelState], None]
 class OwnedEngine(Engine, Protocol):
     """An engine that somebody closes."""
 
+    def follow(self, settings: Settings) -> None:
+        """Other settings from now on."""
+        ...
+
     async def close(self) -> None: ...
 
 
@@ -62,7 +66,8 @@ class ServedCore:
         self._trees.edited(old, document, edits)
         self._service.edited(old, document, edits)
 
-    def forget(self) -> None:
+    def follow(self, settings: Settings) -> None:
+        self._engine.follow(settings)
         self._service.forget()
 
     def closed(self, uri: str) -> None:
@@ -106,8 +111,12 @@ class LocatedEngine:
 
     def __init__(self, settings: Settings, on_state: Callable[[EngineState], None]) -> None:
         self._settings = settings
+        self._located_for: Settings | None = None
         self._on_state = on_state
         self._client: EngineClient | None = None
+
+    def follow(self, settings: Settings) -> None:
+        self._settings = settings
 
     async def model(self) -> ModelFacts:
         return await (await self._located()).model()
@@ -123,11 +132,14 @@ class LocatedEngine:
             await self._client.close()
 
     async def _located(self) -> EngineClient:
-        if self._client is None:
-            path = await asyncio.to_thread(store.locate, self._settings.model)
+        while self._client is None or self._located_for is not self._settings:
+            settings = self._settings
+            path = await asyncio.to_thread(store.locate, settings.model)
             if self._client is None:  # Somebody else may have found it meanwhile.
-                spec = _spec(self._settings, path)
-                self._client = EngineClient(_command(self._settings), spec, on_state=self._on_state)
+                self._client = EngineClient(_command(settings), _spec(settings, path), on_state=self._on_state)
+            else:
+                self._client.use(_spec(settings, path))
+            self._located_for = settings
         return self._client
 
 
@@ -157,6 +169,8 @@ class ScriptedEngine(FakeEngine):
             raise EngineUnavailable(str(self._script["engineError"]))
         async for answer in super().generate(request):
             yield answer
+
+    def follow(self, settings: Settings) -> None: ...
 
     async def close(self) -> None: ...
 

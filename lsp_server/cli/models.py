@@ -101,7 +101,10 @@ def _use(name: str | None, *, as_json: bool) -> int:
     if as_json:
         output.emit_json(entry)
     else:
-        output.console().print(f"{entry['title']} completes from now on; restart the server in editors that are open.")
+        output.console().print(
+            f"{entry['title']} completes from now on, also in editors that are open. "
+            "An editor whose own settings name a model keeps to those."
+        )
     return 0
 
 

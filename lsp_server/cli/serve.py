@@ -73,7 +73,7 @@ def parts(config: Path, script: Path | None = None) -> "Parts":
     """
     from lsp_server import __version__, paths
     from lsp_server.server.parts import Parts
-    from lsp_server.settings import read_user_file
+    from lsp_server.settings import UserFile
     from lsp_server.syntax.languages import LANGUAGES
 
     def make_core(settings: "Settings", reader_of: "ReaderOf", on_state: "Callable[[ModelState], None]") -> "Core":
@@ -93,11 +93,9 @@ def parts(config: Path, script: Path | None = None) -> "Parts":
 
         return Indexer(folder, settings, paths.cache_folder(), on_progress=progress, on_problem=problem)
 
-    base, problems = read_user_file(config)
     return Parts(
         version=__version__,
-        base=base,
-        problems=problems,
+        user=UserFile(config),
         make_core=make_core,
         make_indexer=make_indexer,
         suffixes=[suffix for language in LANGUAGES for suffix in language.suffixes],

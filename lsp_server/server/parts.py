@@ -10,9 +10,9 @@ from lsp_server.cancel import CancelToken
 from lsp_server.completion.model import ModelState
 from lsp_server.completion.query import Answer, Query
 from lsp_server.documents.document import Document, Edit
-from lsp_server.errors import ServerError, SettingsProblem
+from lsp_server.errors import ServerError
 from lsp_server.index.values import Coverage, IndexReader
-from lsp_server.settings import IndexSettings, Settings
+from lsp_server.settings import IndexSettings, Settings, UserFile
 
 ReaderOf = Callable[[Path], IndexReader | None]
 """The index of a workspace folder, or None where there is none (yet)."""
@@ -69,8 +69,8 @@ class Core(Protocol):
 
     def closed(self, uri: str) -> None: ...
 
-    def forget(self) -> None:
-        """The settings have changed: what was suggested before may not be what is suggested now."""
+    def follow(self, settings: Settings) -> None:
+        """The settings have changed: what was suggested before may not be what is suggested now, nor by which model."""
         ...
 
     async def close(self) -> None: ...
@@ -84,14 +84,13 @@ MakeIndexer = Callable[[Path, IndexSettings, Callable[[Coverage], None], Callabl
 class Parts:
     """Factories, because the settings are known only once the editor has said `initialize`.
 
-    base: the user's own settings, below everything that the editor says; `problems` are what was wrong with them.
+    user: the user's own settings, below everything that the editor says.
     suffixes: of the files that can be indexed, for the editor to watch.
     strict: a bug ends the server instead of one request; for tests.
     """
 
     version: str
-    base: Settings
-    problems: Sequence[SettingsProblem]
+    user: UserFile
     make_core: MakeCore
     make_indexer: MakeIndexer
     suffixes: Iterable[str] = ()

@@ -45,7 +45,7 @@ class Session:
         self.probe = LagProbe()
         self.features = Features()
         self.encoding: Encoding = "utf-16"
-        self.settings = parts.base
+        self.settings = parts.user.settings
         self._core: Core | None = None
         self._options: Mapping[str, Any] | None = None
         self._workspace: Mapping[str, Any] | None = None
@@ -73,18 +73,14 @@ class Session:
     def start(self, workspace: Any) -> None:
         """The editor is ready, and `workspace` is what it answered for our section, if it was asked."""
         self._workspace = section(workspace)
-        self._settle(list(self.parts.problems))
+        self._settle(self.parts.user.problems)
         self.folders.follow(self.settings.index)
         self.status.started()
 
     def configure(self, workspace: Any) -> None:
         """The editor's settings have changed."""
-        before = self.settings
         self._workspace = section(workspace)
-        self._settle()
-        if self.settings != before:
-            self.core.forget()
-        self.folders.follow(self.settings.index)
+        self._resettle()
 
     async def close(self) -> None:
         """Gives up all work and closes what has threads, processes or sockets. Bounded in time."""
@@ -146,6 +142,9 @@ class Session:
 
     def query(self, document: Document, offset: int, *, automatic: bool, popup: str | None) -> Query:
         """The world as it is now, for one request."""
+        if self.parts.user.changed():
+            logger.info("The user's settings file has changed.")
+            self._resettle(self.parts.user.problems)
         folder = self.folders.folder_of(document.path)
         return Query(
             document=document,
@@ -215,9 +214,16 @@ class Session:
 
     # Inside
 
+    def _resettle(self, earlier: list[SettingsProblem] | None = None) -> None:
+        before = self.settings
+        self._settle(earlier)
+        if self.settings != before:
+            self.core.follow(self.settings)
+        self.folders.follow(self.settings.index)
+
     def _settle(self, earlier: list[SettingsProblem] | None = None) -> None:
         """Lays the layers over each other: the user's file, the editor's options, the workspace's answers."""
-        settings, problems = read(self._options, self.parts.base)
+        settings, problems = read(self._options, self.parts.user.settings)
         self.settings, more = read(self._workspace, settings, from_workspace=True)
         self.status.switch(self.settings.completion.enabled)
         self.editor.follow_log_level(self.settings.log.level)

@@ -1,7 +1,9 @@
 """The whole route with the embedded model: editor, server, engine process, llama.cpp, and back."""
 
 import asyncio
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,7 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from lsp_server import paths
 from lsp_server.engine.client import running_engine_status
+from lsp_server.modelstore import store
+from lsp_server.settings import USER_FILE
 from tests.e2e.wire import ROOT, Wire, eventually
 
 TEXT = """class Cart:
@@ -99,6 +104,28 @@ def test_two_windows_share_one_engine(start: Start) -> None:
         pids.append(engine_pid())
     assert answers[0] == answers[1]
     assert pids[0] == pids[1] is not None
+
+
+def test_a_model_chosen_while_the_editor_is_open_completes(start: Start, tmp_path: Path) -> None:
+    """`codehearth models use` writes a file; the next suggestions come from that model, without a restart."""
+    wire = start()
+    wire.initialize()
+    uri = wire.open("file:///elsewhere/cart.py", TEXT)
+    ask(wire, uri)
+    chosen = shutil.copy(store.embedded(), tmp_path / "chosen.gguf")
+    settings_file = paths.config_folder() / USER_FILE
+    settings_file.write_text(json.dumps({"model": str(chosen)}), encoding="utf-8")
+
+    def engines_model() -> bool:
+        ask(wire, uri)
+        status = asyncio.run(running_engine_status())
+        return status is not None and status.path == str(chosen)
+
+    try:
+        assert eventually(engines_model, "the chosen model", 60)
+    finally:
+        settings_file.unlink()
+    assert wire.notifications("window/showMessage") == []
 
 
 @pytest.mark.skipif(os.name != "posix", reason="POSIX signals")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lsp_server.settings import USER_FILE, Settings, camel, catalogue, read, read_user_file, snake
+from lsp_server.settings import USER_FILE, Settings, UserFile, camel, catalogue, read, read_user_file, snake
 
 
 def test_a_bad_value_costs_that_value_only() -> None:
@@ -94,6 +94,35 @@ def test_the_users_file_is_read(tmp_path: Path) -> None:
     """Values in the user's file are the user's."""
     (tmp_path / USER_FILE).write_text(json.dumps({"model": "a.gguf"}), encoding="utf-8")
     assert read_user_file(tmp_path)[0].model == "a.gguf"
+
+
+def test_the_users_file_is_followed(tmp_path: Path) -> None:
+    """Written, replaced and deleted while we run: each is noticed once, and the disk is looked at once a second."""
+    now = 0.0
+    file = UserFile(tmp_path, clock=lambda: now)
+    for text, model in (('{"model": "a"}', "a"), ('{"model": "bc"}', "bc"), (None, None)):
+        if text is None:
+            (tmp_path / USER_FILE).unlink()
+        else:
+            (tmp_path / USER_FILE).write_text(text, encoding="utf-8")
+        now += 0.9
+        assert not file.changed()
+        now += 0.2
+        assert (file.changed(), file.settings.model) == (True, model)
+        now += 1.1
+        assert not file.changed()
+
+
+def test_a_file_that_is_half_written_changes_nothing(tmp_path: Path) -> None:
+    """Editors save in place; the model must not jump to the default and back meanwhile."""
+    now = 0.0
+    (tmp_path / USER_FILE).write_text('{"model": "a"}', encoding="utf-8")
+    file = UserFile(tmp_path, clock=lambda: now)
+    (tmp_path / USER_FILE).write_text('{"mod', encoding="utf-8")
+    now += 1.1
+    assert file.changed()
+    assert file.settings.model == "a"
+    assert USER_FILE in file.problems[0].sentence
 
 
 def test_names_convert_both_ways() -> None:

@@ -9,10 +9,13 @@ from lsp_server.completion.model import ModelState
 from lsp_server.engine.client import EngineState
 from lsp_server.engine.fake import FakeEngine
 from lsp_server.errors import EngineUnavailable, ModelUnavailable, ServerError
+from lsp_server.settings import Settings
 
 
 class Owned(FakeEngine):
     closed = False
+
+    def follow(self, settings: Settings) -> None: ...
 
     async def close(self) -> None:
         self.closed = True

@@ -11,11 +11,11 @@ from lsp_server.cancel import CancelToken
 from lsp_server.completion.model import ModelState
 from lsp_server.completion.query import Answer, Completion, Query
 from lsp_server.documents.document import Document, Edit
-from lsp_server.errors import ServerError
+from lsp_server.errors import ServerError, SettingsProblem
 from lsp_server.index.values import Coverage, IndexReader
 from lsp_server.server.parts import Parts
 from lsp_server.server.session import silent
-from lsp_server.settings import IndexSettings, Settings
+from lsp_server.settings import IndexSettings, Settings, UserFile
 from lsp_server.text import Span
 
 
@@ -80,7 +80,7 @@ class FakeCore:
         self.edits: list[tuple[str, str, int]] = []
         self.closed_uris: list[str] = []
         self.cancelled = 0
-        self.forgotten = 0
+        self.followed: list[Settings] = []
         self.settings: Settings | None = None
         self.on_state: Callable[[ModelState], None]
 
@@ -114,8 +114,8 @@ class FakeCore:
     def edited(self, old: Document, document: Document, edits: Sequence[Edit]) -> None:
         self.edits.append((old.text, document.text, len(edits)))
 
-    def forget(self) -> None:
-        self.forgotten += 1
+    def follow(self, settings: Settings) -> None:
+        self.followed.append(settings)
 
     def closed(self, uri: str) -> None:
         self.closed_uris.append(uri)
@@ -169,6 +169,19 @@ class FakeIndexer:
         self.closed = True
 
 
+class FakeUserFile(UserFile):
+    """Changes when the test says so."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.problems: list[SettingsProblem] = []
+        self.written = False
+
+    def changed(self) -> bool:
+        written, self.written = self.written, False
+        return written
+
+
 @attrs.define
 class World:
     """A session's surroundings, and the `Parts` that lead there."""
@@ -176,7 +189,7 @@ class World:
     editor: FakeEditor = attrs.field(factory=FakeEditor)
     core: FakeCore = attrs.field(factory=FakeCore)
     indexers: list[FakeIndexer] = attrs.field(factory=list)
-    base: Settings = attrs.field(factory=Settings)
+    user: FakeUserFile = attrs.field(factory=lambda: FakeUserFile(Settings()))
     strict: bool = True
 
     def parts(self) -> Parts:
@@ -189,4 +202,4 @@ class World:
             self.indexers.append(FakeIndexer(*arguments))
             return self.indexers[-1]
 
-        return Parts("1.2.3", self.base, [], make_core, make_indexer, (".py",), self.strict)
+        return Parts("1.2.3", self.user, make_core, make_indexer, (".py",), self.strict)

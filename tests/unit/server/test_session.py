@@ -10,7 +10,7 @@ from lsprotocol import types
 
 from lsp_server.completion.model import ModelState
 from lsp_server.completion.query import Answer
-from lsp_server.errors import EngineUnavailable, IndexUnavailable, ModelUnavailable
+from lsp_server.errors import EngineUnavailable, IndexUnavailable, ModelUnavailable, SettingsProblem
 from lsp_server.index.values import Coverage
 from lsp_server.paths import uri_of_path
 from lsp_server.server.editor import Features
@@ -71,7 +71,7 @@ def test_a_section_that_is_no_object_is_left_for_the_reader_to_name() -> None:
 
 async def test_settings_lie_in_layers(world: World) -> None:
     """The workspace's answers over the editor's options over the user's file; all bad values in one message."""
-    world.base = Settings(eagerness="calm", completion=CompletionSettings(max_lines=3))
+    world.user.settings = Settings(eagerness="calm", completion=CompletionSettings(max_lines=3))
     session = begin(
         world,
         options={"eagerness": "eager", "completion": {"mode": "line", "debounceMs": "soon"}},
@@ -193,10 +193,22 @@ async def test_switched_off_in_the_settings(world: World) -> None:
     assert explanation is not None
     assert explanation.silence == "disabled"
     session.configure(None)
-    assert world.core.forgotten == 1
     session.configure(None)
-    assert world.core.forgotten == 1
+    assert len(world.core.followed) == 1
     assert len((await ask(session)).items) == 1
+
+
+async def test_the_users_file_counts_from_the_next_request_on(world: World) -> None:
+    """`codehearth models use` while the editor is open; what the editor itself says still lies above the file."""
+    session = begin(world, options={"eagerness": "eager"})
+    opened(session)
+    await ask(session)
+    world.user.settings = Settings(model="other", eagerness="calm")
+    world.user.problems = [SettingsProblem("colour", "There is no setting `colour`.")]
+    world.user.written = True
+    await ask(session)
+    assert world.core.followed == [Settings(model="other", eagerness="eager")] == [world.core.queries[-1].settings]
+    assert world.editor.shown == ["codehearth: There is no setting `colour`."]
 
 
 async def test_a_pause_ends_by_itself(world: World) -> None:
