@@ -132,7 +132,8 @@ async def wait_until_ready(
         if on_status is not None:
             on_status(current)
         if current.state == "error":
-            raise ServerError(current.message or "The server cannot work.", "Run `codehearth doctor`.")
+            # The server's sentence ends with its own next step.
+            raise ServerError(current.message or "The server cannot work. Run `codehearth doctor`.")
         if current.state == "ready" and current.model is not None and not current.busy:
             return current
         if current.state in ("off", "paused"):
