@@ -102,6 +102,7 @@ def test_nothing_to_insert_still_marks_the_cursor() -> None:
 
 
 def test_the_cost_tells_how_an_answer_came_about() -> None:
-    why = Why("line", (Used("a.py", "outline", "defines Cart", (0, 4)),), False, None, 90, 4, 7, {"prefill": 2.0}, -0.1, None, "")
+    used = Used("a.py", "outline", "defines Cart", (0, 4))
+    why = Why("line", (used,), False, None, 90, 4, 7, {"prefill": 2.0}, -0.1, None, "")
     assert ghost.cost_line(why, 12.3) == "12 ms; prompt: 90 tokens reused, 4 evaluated; answer: 7 tokens"
     assert ghost.context_lines(why) == ["a.py:1-5  defines Cart"]
