@@ -79,8 +79,8 @@ def sentences(figures: Figures) -> list[str]:
     if figures.baseline is not None:
         lines.append(
             "/infill layout: every asking key of the same trace, same model and engine, no cache in the editor, with "
-            "prompts laid out as llama-server's /infill lays them out for llama.vim (256 and 64 lines, a batch of 1,024 "
-            "tokens, which may be more than the model was trained on; ours never are)."
+            "prompts laid out as llama-server's /infill lays them out for llama.vim (256 and 64 lines, a batch of "
+            "1,024 tokens, be it more than the model was trained on; ours never are)."
         )
     if figures.quick:
         lines.append("A quick run: fewer repetitions and a third of the trace.")
