@@ -14,7 +14,7 @@ The parts, from the slowest to the fastest to change:
 
 import attrs
 
-from lsp_server.context.secrets import redacted
+from lsp_server.context.secrets import redacted_parts
 from lsp_server.context.snippet import Snippet
 from lsp_server.engine.protocol import Segment
 from lsp_server.modelstore.card import FimFormat, ModelCard
@@ -81,11 +81,12 @@ def answer_tokens(card: ModelCard) -> int:
 def render(card: ModelCard, parts: Parts) -> tuple[Segment, ...]:
     """The prompt. Line ends become `\\n`, which models know best; strings that look like secrets are blanked."""
     fim = card.fim
-    prefix = _clean(parts.header) + _clean(parts.prefix)
-    typed = parts.typed
+    # Together, because a secret may begin before the cursor and end after it.
+    file = (parts.header, parts.prefix, parts.typed, parts.suffix)
+    header, prefix, typed, suffix = redacted_parts([text.replace("\r\n", "\n") for text in file])
+    prefix = header + prefix
     if fim.order == "spm":
-        prefix = _clean(parts.header) + _clean(parts.prefix + typed)
-        typed = ""
+        prefix, typed = prefix + typed, ""
     if fim.repository == "comments":
         prefix = _comment_head(fim, parts) + prefix
     slots = {
@@ -93,11 +94,11 @@ def render(card: ModelCard, parts: Parts) -> tuple[Segment, ...]:
         "SUF": Segment(fim.suffix_token, special=True),
         "MID": Segment(fim.middle_token or "", special=True),
         "prefix": Segment(prefix),
-        "suffix": Segment(_clean(parts.suffix)),
+        "suffix": Segment(suffix),
     }
     # A layout may name further special tokens by their own text (CodeGeeX4 ends with one).
     hole = [slots.get(name) or Segment(name, special=True) for name in fim.layout]
-    segments = [*_token_head(fim, parts), *hole, Segment(_clean(typed))]
+    segments = [*_token_head(fim, parts), *hole, Segment(typed)]
     return tuple(segment for segment in segments if segment.text)
 
 
@@ -124,7 +125,3 @@ def _comment_head(fim: FimFormat, parts: Parts) -> str:
 
 def _body(snippet: Snippet) -> str:
     return snippet.text.rstrip("\n") + "\n"
-
-
-def _clean(text: str) -> str:
-    return redacted(text.replace("\r\n", "\n"))

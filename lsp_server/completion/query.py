@@ -37,7 +37,7 @@ class Completion:
 
 
 Silence = Literal[
-    "disabled", "paused", "language", "too_large", "binary", "position", "comment", "no_model", "engine",
+    "disabled", "paused", "language", "secret", "too_large", "binary", "position", "comment", "no_model", "engine",
     "superseded", "empty", "duplicate", "unsure", "broken", "deadline", "selected",
 ]
 """Why nothing is shown; `SENTENCES` in `completion/service.py` has a sentence for each."""

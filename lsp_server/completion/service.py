@@ -34,6 +34,7 @@ SENTENCES: Mapping[Silence, str] = {
     "disabled": "Suggestions are switched off.",
     "paused": "Suggestions are paused.",
     "language": "Suggestions are switched off for this language.",
+    "secret": "A file like this one usually holds keys or passwords.",
     "too_large": "This file is too large.",
     "binary": "This file does not look like text.",
     "position": "Nothing is suggested at a place like this one.",

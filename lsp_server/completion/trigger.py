@@ -1,8 +1,8 @@
 """Whether anything is suggested at a place, and how much: nothing, one line, or a block.
 
 Quiet beats noisy: an automatic request at a place where little can be added is answered with nothing and a reason.
-Somebody who asks gets an attempt everywhere but in documents and languages that are excluded. Looks at text and tree
-only; being disabled or paused altogether is the server's business.
+Somebody who asks gets an attempt everywhere but in documents and languages that are excluded and in secret files.
+Looks at name, text and tree only; being disabled or paused altogether is the server's business.
 """
 
 import re
@@ -14,6 +14,7 @@ from lsp_server.completion.brackets import around, lexicon
 from lsp_server.completion.place import Place, is_opener, popup_rest, width
 from lsp_server.completion.query import Query, Silence
 from lsp_server.completion.scope import closes_line
+from lsp_server.index.ignore import looks_secret
 from lsp_server.syntax.languages import by_name
 from lsp_server.syntax.trees import SyntaxTree
 
@@ -58,6 +59,9 @@ def _excluded(query: Query) -> Decision | None:
     names = {document.language, *(known.identifiers if known is not None else ())}
     if not names.isdisjoint(query.settings.completion.disabled_languages):
         return _nothing("language", f"Completion is off for {document.language}.")
+    name = document.path.name if document.path is not None else document.uri.rpartition("/")[2]
+    if looks_secret(name):
+        return _nothing("secret", "Nothing of a file that usually holds keys or passwords is shown to a model.")
     if len(document.text) > LARGEST:
         return _nothing("too_large", f"The document has more than {LARGEST:,} characters.")
     if "\0" in document.text:

@@ -1,17 +1,26 @@
 """Keeps what looks like a secret out of prompts. Honest patterns only: what they miss, they miss.
 
-A private key block is cut out whole. A long token assigned to something that is named like a secret loses its
-value, and so do the well-known prefixes of services' tokens. Nothing here judges whole files: secret files (`.env`,
-keys) are never indexed in the first place.
+A private key block is cut out whole, also what a window of a file shows of it. A long token assigned to something that
+is named like a secret loses its value, and so do the well-known prefixes of services' tokens. Nothing here judges
+whole files: secret files (`.env`, keys) are not indexed in the first place, and nothing is completed in them.
 """
 
 import re
+from collections.abc import Iterator, Sequence
 
 BLANK = "…"
 
 _KEY_BLOCK = re.compile(
     r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\Z)", re.DOTALL
 )
+
+_KEY_LINES = re.compile(
+    r"(?:^[ \t]*[\"'`]?[A-Za-z0-9+/]{60,76}={0,2}(?:\\[nr])*[\"'`]?[ \t]*[,+\\]?[ \t]*\n){2,}"
+    r"(?:[^\n]*\n[ \t\"'`]*-----END [A-Z0-9 ]*PRIVATE KEY-----)?",
+    re.MULTILINE,
+)
+"""The inside of a key whose first line lies above the prompt's window, or other data of that kind: lines of nothing but
+base64, as wide as PEM has them."""
 
 _NAMED = re.compile(
     r"""(?ix)
@@ -28,13 +37,36 @@ _SHAPED = re.compile(
 )
 """Tokens that say by their shape what they are: AWS, GitHub, OpenAI-like, Slack, GitLab, Google, JWT."""
 
-_HINT = re.compile(r"(?i)secret|passw|key|token|credential|AKIA|gh[pousr]_|sk-|xox|AIza|eyJ")
+_HINT = re.compile(r"(?i)secret|passw|key|token|credential|AKIA|gh[pousr]_|sk-|xox|AIza|eyJ|[a-z0-9+/]{60}")
 
 
 def redacted(text: str) -> str:
     """The text with every secret-looking value replaced by `…`. About 1 ms for 100 kB without hints of secrets."""
+    return redacted_parts((text,))[0]
+
+
+def redacted_parts(parts: Sequence[str]) -> list[str]:
+    """The same for the parts of one text: also for a value that lies across a border, as where the cursor is in it."""
+    text = "".join(parts)
     if not _HINT.search(text):
-        return text
-    text = _KEY_BLOCK.sub(BLANK, text)
-    text = _NAMED.sub(lambda found: found["name"] + BLANK, text)
-    return _SHAPED.sub(BLANK, text)
+        return list(parts)
+    spans = sorted(_spans(text))
+    result: list[str] = []
+    start = 0
+    for part in parts:
+        position, end = start, start + len(part)
+        kept: list[str] = []
+        for first, last in spans:
+            if first >= end or last <= position:
+                continue
+            kept += [text[position : max(first, position)], BLANK]
+            position = min(last, end)
+        result.append("".join((*kept, text[position:end])))
+        start = end
+    return result
+
+
+def _spans(text: str) -> Iterator[tuple[int, int]]:
+    for pattern in (_KEY_BLOCK, _KEY_LINES, _SHAPED):
+        yield from (found.span() for found in pattern.finditer(text))
+    yield from ((found.end("name"), found.end()) for found in _NAMED.finditer(text))

@@ -117,3 +117,14 @@ def test_the_budget_is_kept(tokens: int) -> None:
 def test_no_room_for_snippets_where_the_format_has_none() -> None:
     """A family without repository context keeps all its room for the file."""
     assert prompt.budget(card(fim_of("CodeLlama")), 0.35).snippets == 0
+
+
+@pytest.mark.parametrize("fim", [OWN, QWEN], ids=["spm", "psm"])
+@pytest.mark.parametrize("cut", [8, 14, 20, 30, 40])
+def test_a_secret_across_a_border_is_blanked(fim: FimFormat, cut: int) -> None:
+    """Wherever the cursor stands in it, and whatever of it was typed since the anchor."""
+    line = 'api_key = "9f8e7d6c5b4a39281706f5e4"'
+    parts = Parts("", "a.py", (), "", line[:8], line[cut:] + "\n", line[8:cut])
+    text = shown(prompt.render(card(fim), parts))
+    assert not any(value in text for value in ("9f8", "4a3", "5e4"))
+    assert "…" in text

@@ -1,5 +1,8 @@
 """Where something is suggested, how much, and the reason where nothing is."""
 
+from pathlib import Path
+
+import attrs
 import pytest
 
 from lsp_server.completion import trigger
@@ -101,6 +104,15 @@ def test_huge_and_binary_documents_are_left_alone_even_when_asked() -> None:
     assert trigger.decide(huge, None).silence == "too_large"
     binary = house.query("ELF\0\0<CURSOR>", "plaintext", automatic=False)
     assert trigger.decide(binary, None).silence == "binary"
+
+
+@pytest.mark.parametrize("name", [".env", ".env.local", "server.pem", "id_ed25519", "credentials.json"])
+def test_no_model_sees_a_file_of_secrets(name: str) -> None:
+    """Not even when somebody asks in it: its values seldom look like secrets by themselves."""
+    query = house.query("PASSWORD=hunter2\nUSER=<CURSOR>", "plaintext", automatic=False)
+    document = attrs.evolve(query.document, uri=f"file:///work/{name}", path=Path("/work") / name)
+    assert trigger.decide(attrs.evolve(query, document=document), None).silence == "secret"
+    assert trigger.decide(attrs.evolve(query, document=attrs.evolve(document, path=None)), None).silence == "secret"
 
 
 def test_comments_follow_their_setting() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lsp_server.context.secrets import redacted
+from lsp_server.context.secrets import redacted, redacted_parts
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,29 @@ def test_a_secret_is_blanked(secret: str) -> None:
 def test_ordinary_code_is_untouched(code: str) -> None:
     """Names of secrets are no secrets."""
     assert redacted(code) == code
+
+
+KEY = "\n".join("MIIE" + f"{number:02}" * 30 for number in range(9))
+
+
+@pytest.mark.parametrize(
+    "window",
+    [
+        f"{KEY}\nMIIEshort\n-----END RSA PRIVATE KEY-----\n",
+        f"{KEY}\n",
+        "".join(f'    "{line}\\n"\n' for line in KEY.split("\n")),
+    ],
+)
+def test_a_window_into_a_key_shows_nothing_of_it(window: str) -> None:
+    """A long key's first line often lies above the prompt."""
+    assert redacted(f"{window}after = 1\n").strip() in ("…\nafter = 1", "…after = 1")
+
+
+def test_parts_of_a_text_stay_apart() -> None:
+    """A value across a border loses both its halves, and the borders stay where they were."""
+    assert redacted_parts(['a = 1\ntoken = "abcdefgh', "ij0123456789", '"\nb = 2\n']) == [
+        'a = 1\ntoken = "…',
+        "…",
+        '"\nb = 2\n',
+    ]
+    assert redacted_parts(["a = ", "", "1\n"]) == ["a = ", "", "1\n"]
