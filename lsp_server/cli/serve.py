@@ -69,12 +69,18 @@ def run(arguments: argparse.Namespace) -> int:
 def parts(config: Path, script: Path | None = None) -> "Parts":
     """Everything that the server is made of. `script` answers instead of a model.
 
-    What the answer to `initialize` does not need is imported after it: an editor waits for that.
+    What the answer to `initialize` does not need is imported after it, by `prepare`: an editor waits for that.
     """
     from lsp_server import __version__, paths
     from lsp_server.server.parts import Parts
     from lsp_server.settings import UserFile
     from lsp_server.syntax.languages import LANGUAGES
+
+    def prepare() -> None:
+        from lsp_server.cli import core
+        from lsp_server.index import indexer
+
+        assert core and indexer
 
     def make_core(settings: "Settings", reader_of: "ReaderOf", on_state: "Callable[[ModelState], None]") -> "Core":
         from lsp_server.cli.core import ServedCore, engine_of
@@ -100,6 +106,7 @@ def parts(config: Path, script: Path | None = None) -> "Parts":
         make_indexer=make_indexer,
         suffixes=[suffix for language in LANGUAGES for suffix in language.suffixes],
         strict=script is not None,
+        prepare=prepare,
     )
 
 

@@ -238,7 +238,7 @@ def _uri(params: Any) -> str:
 async def _start(session: Session) -> None:
     if not session.features.watched_files:
         session.folders.watch()
-    session.start(await _pull(session))
+    await session.start(await _pull(session))
     await _register(session)
 
 

@@ -85,6 +85,7 @@ class Parts:
     """Factories, because the settings are known only once the editor has said `initialize`.
 
     user: the user's own settings, below everything that the editor says.
+    prepare: imports what the factories need; slow, and called on a thread before any of them.
     suffixes: of the files that can be indexed, for the editor to watch.
     strict: a bug ends the server instead of one request; for tests.
     """
@@ -95,3 +96,4 @@ class Parts:
     make_indexer: MakeIndexer
     suffixes: Iterable[str] = ()
     strict: bool = False
+    prepare: Callable[[], None] = lambda: None

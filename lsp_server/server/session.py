@@ -47,6 +47,7 @@ class Session:
         self.encoding: Encoding = "utf-16"
         self.settings = parts.user.settings
         self._core: Core | None = None
+        self._preparing: asyncio.Task[Core] | None = None
         self._options: Mapping[str, Any] | None = None
         self._workspace: Mapping[str, Any] | None = None
         self._languages_off: set[str] = set()
@@ -70,10 +71,11 @@ class Session:
             self.folders.add(folder)
         self._settle()
 
-    def start(self, workspace: Any) -> None:
+    async def start(self, workspace: Any) -> None:
         """The editor is ready, and `workspace` is what it answered for our section, if it was asked."""
         self._workspace = section(workspace)
         self._settle(self.parts.user.problems)
+        await self.core()
         self.folders.follow(self.settings.index)
         self.status.started()
 
@@ -89,6 +91,8 @@ class Session:
         self._tokens.clear()
         if self._resume is not None:
             self._resume.cancel()
+        if self._preparing is not None:
+            self._preparing.cancel()
         closing = [self.folders.close()]
         if self._core is not None:
             closing.append(self._core.close())
@@ -96,18 +100,23 @@ class Session:
             if isinstance(outcome, Exception):
                 logger.error("A part could not be closed.", exc_info=outcome)
 
-    @property
-    def core(self) -> Core:
-        """Made when it is first needed, by then with settings that say which model: workspaces have no say in it."""
-        if self._core is None:
-            self._core = self.parts.make_core(self.settings, self.folders.reader_of, self._model_moved)
-        return self._core
+    async def core(self) -> Core:
+        """What answers; made when it is first needed. It learns of the documents that were opened before.
+
+        Its imports take more than 100 ms, so they happen on a thread: meanwhile messages are read as ever.
+        """
+        if self._core is not None:
+            return self._core
+        if self._preparing is None:
+            self._preparing = asyncio.create_task(self._make_core())
+        return await asyncio.shield(self._preparing)
 
     # Documents
 
     def opened(self, uri: str, path: Path | None, language: str, version: int, text: str) -> None:
         document = self.documents.open(uri, path, language, version, text)
-        self.core.opened(document)
+        if self._core is not None:
+            self._core.opened(document)
         self.folders.changed(path, text)
         if not self._loading and self.settings.completion.enabled:
             self._loading = True
@@ -124,7 +133,8 @@ class Session:
             edit = convert.to_edit(document, change, self.encoding)
             edits.append(edit)
             document = self.documents.edit(uri, version, [edit])
-        self.core.edited(before, document, edits)
+        if self._core is not None:
+            self._core.edited(before, document, edits)
         self.folders.changed(document.path, document.text)
 
     def closed(self, uri: str) -> None:
@@ -132,7 +142,8 @@ class Session:
         if document is None:
             return
         self.documents.close(uri)
-        self.core.closed(uri)
+        if self._core is not None:
+            self._core.closed(uri)
         self._explanations.pop(uri, None)
         if (token := self._tokens.pop(uri, None)) is not None:
             token.cancel("superseded")
@@ -165,7 +176,7 @@ class Session:
             return self._record(uri, silent("disabled", "Suggestions are switched off in the settings."))
         with self._newest(uri) as token, self.status.working():
             try:
-                return self._record(uri, await self.core.complete(query, token))
+                return self._record(uri, await (await self.core()).complete(query, token))
             except ServerError as error:
                 self._model_moved(ModelState("error", str(error)))
                 silence: Silence = "no_model" if isinstance(error, ModelUnavailable) else "engine"
@@ -217,8 +228,8 @@ class Session:
     def _resettle(self, earlier: list[SettingsProblem] | None = None) -> None:
         before = self.settings
         self._settle(earlier)
-        if self.settings != before:
-            self.core.follow(self.settings)
+        if self.settings != before and self._core is not None:
+            self._core.follow(self.settings)
         self.folders.follow(self.settings.index)
 
     def _settle(self, earlier: list[SettingsProblem] | None = None) -> None:
@@ -257,9 +268,17 @@ class Session:
             self.status.answered(answer.explanation)
         return answer
 
+    async def _make_core(self) -> Core:
+        await asyncio.to_thread(self.parts.prepare)
+        core = self.parts.make_core(self.settings, self.folders.reader_of, self._model_moved)
+        for document in self.documents:
+            core.opened(document)
+        self._core = core
+        return core
+
     async def _load(self) -> None:
         try:
-            self._model_moved(await self.core.load())
+            self._model_moved(await (await self.core()).load())
         except ServerError as error:
             self._model_moved(ModelState("error", str(error)))
 

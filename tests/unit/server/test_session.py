@@ -21,10 +21,12 @@ from tests.unit.server.fakes import World, until
 URI = "file:///elsewhere/a.py"
 
 
-def begin(world: World, *folders: Path, options: Any = None, workspace: Any = None, progress: bool = False) -> Session:
+async def begin(
+    world: World, *folders: Path, options: Any = None, workspace: Any = None, progress: bool = False
+) -> Session:
     session = Session(world.parts(), world.editor)
     session.initialize(Features(progress=progress), "utf-16", options, list(folders))
-    session.start(workspace)
+    await session.start(workspace)
     return session
 
 
@@ -57,7 +59,7 @@ async def world() -> AsyncIterator[World]:
 )
 async def test_options_are_taken_in_every_customary_form(world: World, raw: Any) -> None:
     """Flat, below `settings`, below our name, or both."""
-    session = begin(world, options=raw)
+    session = await begin(world, options=raw)
     assert session.settings.completion.mode == "line"
     assert world.editor.shown == []
 
@@ -72,7 +74,7 @@ def test_a_section_that_is_no_object_is_left_for_the_reader_to_name() -> None:
 async def test_settings_lie_in_layers(world: World) -> None:
     """The workspace's answers over the editor's options over the user's file; all bad values in one message."""
     world.user.settings = Settings(eagerness="calm", completion=CompletionSettings(max_lines=3))
-    session = begin(
+    session = await begin(
         world,
         options={"eagerness": "eager", "completion": {"mode": "line", "debounceMs": "soon"}},
         workspace={"completion": {"mode": "block"}, "colour": 1},
@@ -86,7 +88,7 @@ async def test_settings_lie_in_layers(world: World) -> None:
 
 async def test_the_same_problem_is_shown_once(world: World) -> None:
     """A bad value stays bad with every change of the settings; the person has been told."""
-    session = begin(world, workspace={"colour": 1})
+    session = await begin(world, workspace={"colour": 1})
     session.configure({"colour": 1})
     session.configure({"colour": 1, "taste": 2})
     assert len(world.editor.shown) == 2
@@ -95,7 +97,7 @@ async def test_the_same_problem_is_shown_once(world: World) -> None:
 
 async def test_a_workspace_cannot_choose_the_model(world: World) -> None:
     """The user's options can."""
-    session = begin(world, options={"model": "/mine.gguf"}, workspace={"model": "/theirs.gguf"})
+    session = await begin(world, options={"model": "/mine.gguf"}, workspace={"model": "/theirs.gguf"})
     assert session.settings.model == "/mine.gguf"
     opened(session)
     assert world.core.settings is not None
@@ -104,7 +106,7 @@ async def test_a_workspace_cannot_choose_the_model(world: World) -> None:
 
 async def test_changes_apply_one_after_the_other(world: World) -> None:
     """Each is relative to the text that the one before it left, and lines end only where the protocol says."""
-    session = begin(world)
+    session = await begin(world)
     uri = opened(session, text="a\x0cb\r\nc\u2028d\n")
     insert = [
         types.TextDocumentContentChangePartial(types.Range(types.Position(1, 0), types.Position(1, 0)), "X"),
@@ -119,14 +121,14 @@ async def test_changes_apply_one_after_the_other(world: World) -> None:
 
 async def test_a_change_to_a_document_that_is_not_open_is_ignored(world: World) -> None:
     """There is nothing it could be applied to."""
-    session = begin(world)
+    session = await begin(world)
     session.changed(URI, 2, [types.TextDocumentContentChangeWholeDocument("x")])
     assert session.documents.get(URI) is None
 
 
 async def test_the_newest_request_of_a_document_wins(world: World) -> None:
     """The older is answered as superseded at once; another document is not touched."""
-    session = begin(world)
+    session = await begin(world)
     opened(session)
     other = opened(session, "file:///elsewhere/b.py", path=Path("/elsewhere/b.py"))
     world.core.gate.clear()
@@ -140,7 +142,7 @@ async def test_the_newest_request_of_a_document_wins(world: World) -> None:
 
 async def test_a_query_does_not_change_with_the_document(world: World) -> None:
     """It is a snapshot, taken before the first await."""
-    session = begin(world)
+    session = await begin(world)
     uri = opened(session)
     world.core.gate.clear()
     task = asyncio.create_task(ask(session))
@@ -153,7 +155,7 @@ async def test_a_query_does_not_change_with_the_document(world: World) -> None:
 
 async def test_closing_a_document_ends_its_request_and_forgets_its_answer(world: World) -> None:
     """Nobody is there to read either."""
-    session = begin(world)
+    session = await begin(world)
     uri = opened(session)
     await ask(session)
     assert session.explanation(uri) is not None
@@ -169,7 +171,7 @@ async def test_closing_a_document_ends_its_request_and_forgets_its_answer(world:
 
 async def test_pause_and_resume(world: World) -> None:
     """Nothing is asked while paused, the explanation says so, and the status follows."""
-    session = begin(world)
+    session = await begin(world)
     uri = opened(session)
     session.pause(5)
     assert (await ask(session)).items == ()
@@ -185,7 +187,7 @@ async def test_pause_and_resume(world: World) -> None:
 
 async def test_switched_off_in_the_settings(world: World) -> None:
     """Nothing is asked; switching it on again forgets what was suggested under other settings."""
-    session = begin(world, workspace={"completion": {"enabled": False}})
+    session = await begin(world, workspace={"completion": {"enabled": False}})
     uri = opened(session)
     assert (await ask(session)).items == ()
     assert session.status.now().state == "off"
@@ -200,7 +202,7 @@ async def test_switched_off_in_the_settings(world: World) -> None:
 
 async def test_the_users_file_counts_from_the_next_request_on(world: World) -> None:
     """`codehearth models use` while the editor is open; what the editor itself says still lies above the file."""
-    session = begin(world, options={"eagerness": "eager"})
+    session = await begin(world, options={"eagerness": "eager"})
     opened(session)
     await ask(session)
     world.user.settings = Settings(model="other", eagerness="calm")
@@ -213,7 +215,7 @@ async def test_the_users_file_counts_from_the_next_request_on(world: World) -> N
 
 async def test_a_pause_ends_by_itself(world: World) -> None:
     """After its minutes."""
-    session = begin(world)
+    session = await begin(world)
     session.pause(0.0001)
     await until(lambda: not session.paused)
     assert session.status.now().state == "ready"
@@ -221,7 +223,7 @@ async def test_a_pause_ends_by_itself(world: World) -> None:
 
 async def test_a_language_is_switched_off_and_on_again(world: World) -> None:
     """For this server's lifetime, on top of what the settings say."""
-    session = begin(world, options={"completion": {"disabledLanguages": ["sql"]}})
+    session = await begin(world, options={"completion": {"disabledLanguages": ["sql"]}})
     opened(session)
     assert session.toggle_language("python") is False
     await ask(session)
@@ -235,7 +237,7 @@ async def test_a_file_belongs_to_the_innermost_folder(world: World, tmp_path: Pa
     """And a file outside every folder to none."""
     inner = tmp_path / "inner"
     inner.mkdir()
-    session = begin(world, tmp_path, inner)
+    session = await begin(world, tmp_path, inner)
     path = inner / "a.py"
     opened(session, uri_of_path(path), path=path)
     opened(session, "untitled:1", path=None)
@@ -251,7 +253,7 @@ async def test_each_folder_has_an_index_and_changes_reach_the_right_one(world: W
     one, two = tmp_path / "one", tmp_path / "two"
     one.mkdir()
     two.mkdir()
-    session = begin(world, one, two, tmp_path / "gone")
+    session = await begin(world, one, two, tmp_path / "gone")
     assert [indexer.folder for indexer in world.indexers] == [one, two]
     path = two / "a.py"
     opened(session, uri_of_path(path), "x", path)
@@ -264,7 +266,7 @@ async def test_each_folder_has_an_index_and_changes_reach_the_right_one(world: W
 
 async def test_an_index_that_starts_later_is_told_what_was_typed_before(world: World, tmp_path: Path) -> None:
     """What is not saved yet is not on the disk."""
-    session = begin(world)
+    session = await begin(world)
     path = tmp_path / "a.py"
     opened(session, uri_of_path(path), "typed", path)
     session.folders.add(tmp_path)
@@ -273,7 +275,7 @@ async def test_an_index_that_starts_later_is_told_what_was_typed_before(world: W
 
 async def test_an_index_that_gives_up_keeps_nobody_waiting(world: World, tmp_path: Path) -> None:
     """Its problem is told, and the status does not say "indexing" for ever."""
-    session = begin(world, tmp_path)
+    session = await begin(world, tmp_path)
     assert session.status.now().state == "indexing"
     world.indexers[0].problem(IndexUnavailable("The index can be kept nowhere."))
     await until(lambda: world.editor.shown)
@@ -282,7 +284,7 @@ async def test_an_index_that_gives_up_keeps_nobody_waiting(world: World, tmp_pat
 
 async def test_folders_come_and_go(world: World, tmp_path: Path) -> None:
     """A removed folder's index is closed; one that is added is started."""
-    session = begin(world)
+    session = await begin(world)
     session.folders.add(tmp_path)
     assert world.indexers[0].started
     session.folders.remove(tmp_path)
@@ -294,7 +296,7 @@ async def test_folders_come_and_go(world: World, tmp_path: Path) -> None:
 
 async def test_an_index_follows_its_settings(world: World, tmp_path: Path) -> None:
     """It is told of changes; where indexing was off, switching it on starts it."""
-    session = begin(world, tmp_path, workspace={"index": {"enabled": False}})
+    session = await begin(world, tmp_path, workspace={"index": {"enabled": False}})
     assert world.indexers == []
     session.configure({"eagerness": "calm"})
     (indexer,) = world.indexers
@@ -305,7 +307,7 @@ async def test_an_index_follows_its_settings(world: World, tmp_path: Path) -> No
 
 async def test_reindexing_compares_with_the_disk_and_revives_a_cancelled_index(world: World, tmp_path: Path) -> None:
     """The new index starts only once the old one has let go of its file."""
-    session = begin(world, tmp_path)
+    session = await begin(world, tmp_path)
     session.reindex()
     assert world.indexers[0].sweeps == 1
     session.folders.stop(tmp_path)
@@ -319,7 +321,7 @@ async def test_reindexing_compares_with_the_disk_and_revives_a_cancelled_index(w
 
 async def test_indexing_shows_progress_that_can_be_cancelled(world: World, tmp_path: Path) -> None:
     """Cancelling closes the index; late words of it are not news."""
-    session = begin(world, tmp_path, progress=True)
+    session = await begin(world, tmp_path, progress=True)
     indexer = world.indexers[0]
     indexer.progress(Coverage(1, 4, finished=False))
     await asyncio.sleep(0)
@@ -340,7 +342,7 @@ async def test_indexing_shows_progress_that_can_be_cancelled(world: World, tmp_p
 
 async def test_the_status_is_sent_only_when_it_changed(world: World) -> None:
     """And changes within one turn of the loop become one notification."""
-    session = begin(world)
+    session = await begin(world)
     await world.editor.settle()
     before = len(world.editor.statuses())
     session.status.refresh()
@@ -353,7 +355,7 @@ async def test_the_status_is_sent_only_when_it_changed(world: World) -> None:
 async def test_a_missing_model_is_told_once_and_stays_in_the_status(world: World) -> None:
     """Never once per key; the answers are empty, not errors."""
     world.core.loading = ModelUnavailable("There is no model.", "Run codehearth doctor.")
-    session = begin(world)
+    session = await begin(world)
     uri = opened(session)
     await world.editor.settle()
     world.core.error = world.core.loading
@@ -368,7 +370,7 @@ async def test_a_missing_model_is_told_once_and_stays_in_the_status(world: World
 
 async def test_an_engine_that_came_back_is_no_error_any_more(world: World) -> None:
     """The status follows the last word of the core."""
-    session = begin(world)
+    session = await begin(world)
     opened(session)
     await world.editor.settle()
     world.core.error = EngineUnavailable("The engine has ended.")
@@ -381,7 +383,7 @@ async def test_an_engine_that_came_back_is_no_error_any_more(world: World) -> No
 
 async def test_closing_cancels_what_runs(world: World, tmp_path: Path) -> None:
     """Requests end as superseded, indexes close."""
-    session = begin(world, tmp_path)
+    session = await begin(world, tmp_path)
     opened(session)
     world.core.gate.clear()
     task = asyncio.create_task(ask(session))
@@ -395,7 +397,7 @@ async def test_where_the_editor_does_not_watch_files_the_indexes_do(world: World
     """Those that are there, and those that come later."""
     session = Session(world.parts(), world.editor)
     session.initialize(Features(), "utf-16", None, [tmp_path])
-    session.start(None)
+    await session.start(None)
     assert not world.indexers[0].watching
     session.folders.watch()
     (tmp_path / "later").mkdir()
