@@ -10,7 +10,7 @@ from collections import OrderedDict
 
 import attrs
 
-from lsp_server.completion.brackets import CLOSER, Mark, around, lexicon, scan
+from lsp_server.completion.brackets import CLOSER, Mark, lexicon, scan
 from lsp_server.completion.place import Mode, popup_rest
 from lsp_server.completion.query import Query
 from lsp_server.settings import Settings
@@ -75,13 +75,15 @@ class Cache:
                     return hit
         return None
 
-    def put(self, query: Query, text: str | None, mode: Mode) -> None:
-        """Keeps the answer shown for `query`; None or "" keeps that there is none. Replaces an older one."""
+    def put(self, query: Query, text: str | None, mode: Mode, opened: tuple[Mark, ...] = ()) -> None:
+        """Keeps the answer shown for `query`; None or "" keeps that there is none. Replaces an older one.
+
+        `opened` is what was open at its cursor, for reconciling what the editor closes meanwhile.
+        """
         text, document = text or "", query.document
         tail = document.text[max(0, query.offset - _TAIL) : query.offset]
         head = document.text[query.offset : query.offset + _HEAD]
         key = (document.uri, tail)
-        opened = around(query, None).open if text else ()
         new = _Answer(head, text, mode, query.settings, query.automatic, opened)
         older = [answer for answer in self._places.pop(key, ()) if answer.head != head]
         self._places[key] = (new, *older)[:_ANSWERS_PER_PLACE]

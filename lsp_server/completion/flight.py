@@ -34,8 +34,8 @@ class Flight:
         self._riders = 0
         self._task: asyncio.Task[None] | None = None
 
-    def begin(self, engine: Engine, request: GenerateRequest) -> None:
-        stop = ScopeStop(self.query, self.tree, self.mode, self.query.settings.completion.max_lines)
+    def begin(self, engine: Engine, request: GenerateRequest, stop: ScopeStop) -> None:
+        """`stop` is for the same query, and new: it reads the answer as it grows."""
         self._task = asyncio.create_task(self._fly(engine, request, stop))
         # Whoever was aboard may have left by the time it fails.
         self._task.add_done_callback(lambda task: task.cancelled() or task.exception())

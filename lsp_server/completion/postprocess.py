@@ -10,6 +10,7 @@ from collections.abc import Callable
 import attrs
 
 from lsp_server.completion import cleaning, duplicates, layout, repair
+from lsp_server.completion.brackets import Mark
 from lsp_server.completion.place import Mode, popup_rest
 from lsp_server.completion.query import Query, Silence
 from lsp_server.completion.situation import Quiet, Situation
@@ -25,6 +26,8 @@ class Processed:
     text: str
     silence: Silence | None
     detail: str
+    opened: tuple[Mark, ...] = ()
+    """What is open at the cursor, where there is a text."""
 
 
 def selection(text: str, situation: Situation) -> str | Quiet:
@@ -80,4 +83,4 @@ def run(text: str, query: Query, tree: SyntaxTree | None, mode: Mode) -> Process
         if not result.strip():
             return Processed("", "empty", "Nothing was left of the answer.")
         text = result
-    return Processed(text, None, "")
+    return Processed(text, None, "", situation.around.open)

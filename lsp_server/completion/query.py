@@ -39,13 +39,13 @@ class Completion:
 Silence = Literal[
     "disabled", "paused", "language", "secret", "too_large", "binary", "position", "comment", "no_model", "engine",
     "superseded", "empty", "duplicate", "unsure", "broken", "deadline", "selected",
-]
+]  # fmt: skip
 """Why nothing is shown; `SENTENCES` in `completion/service.py` has a sentence for each."""
 
 
 @attrs.frozen
 class Explanation:
-    """What one answer was built from: for `codehearth/why`, the demo and the benchmark. Milliseconds; counts of tokens."""
+    """What one answer was built from: for `codehearth/why`, the demo and the benchmark. Milliseconds, and tokens."""
 
     mode: Literal["none", "line", "block"]
     snippets: tuple[Snippet, ...]

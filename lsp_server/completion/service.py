@@ -22,6 +22,7 @@ from lsp_server.completion.pace import Pace
 from lsp_server.completion.place import Mode
 from lsp_server.completion.prompts import Prompts, ReaderOf
 from lsp_server.completion.query import Answer, Explanation, Query, Silence
+from lsp_server.completion.scope import ScopeStop
 from lsp_server.documents.document import Document, Edit
 from lsp_server.documents.trees import Trees
 from lsp_server.engine.protocol import Engine, GenerateRequest, Priority, Segment
@@ -98,6 +99,7 @@ class CompletionService:
         self._shown: dict[str, _Shown] = {}
         self._explanations: dict[str, Explanation] = {}
         self._prefetch: asyncio.Task[None] | None = None
+        self._closed = False
 
     async def load(self) -> ModelState:
         """Loads the model ahead of the first request. Raises ModelUnavailable or EngineUnavailable."""
@@ -122,10 +124,8 @@ class CompletionService:
                     answer = ticket.ledger.silent("superseded")
                 elif route.done():
                     answer = route.result()
-                elif self._model.state.state == "loading":
-                    answer = ticket.ledger.silent("no_model", self._model.state.sentence)
                 else:
-                    answer = ticket.ledger.silent("deadline")
+                    answer = await self._late(ticket)
             finally:
                 superseded.cancel()
                 route.cancel()
@@ -152,6 +152,7 @@ class CompletionService:
 
     def closed(self, uri: str) -> None:
         """Drops everything that is kept for one document."""
+        self._stop_prefetch()  # It may be for this document, and would bring back what is dropped.
         self._prompts.closed(uri)
         self._cache.forget(uri)
         self._flights.pop(uri, None)
@@ -172,6 +173,7 @@ class CompletionService:
 
     async def close(self) -> None:
         """Stops what is under way. Requests that still run end as their tasks are cancelled."""
+        self._closed = True
         self._stop_prefetch()
         self._model.close()
         self._prompts.close()
@@ -181,9 +183,10 @@ class CompletionService:
         """The hops. `ahead`: nobody waits for the answer yet."""
         ledger, query = ticket.ledger, ticket.ledger.query
         with ledger.hop("trigger"):
-            decision = trigger.decide(query, None)
-        if decision.silence is not None:
-            return ledger.silent(decision.silence, decision.detail)
+            excluded = trigger.excluded(query)
+        if excluded is not None:
+            return ledger.silent(excluded.silence or "position", excluded.detail)
+        # Before the place is judged: what somebody has asked for and now types along stays, wherever it stands.
         with ledger.hop("cache"):
             hit = self._cache.get(query)
         if hit is not None:
@@ -207,10 +210,18 @@ class CompletionService:
         ledger.account(flight)
         if flight.reason in ("superseded", "cancelled", "deadline"):
             return ledger.silent("deadline" if flight.reason == "deadline" else "superseded")
-        with ledger.hop("postprocess"):
-            text, silence, detail = await self._finished(flight.text[len(ticket.typed) :], flight, query, tree)
-        self._cache.put(query, None if silence else text, mode)
-        return ledger.silent(silence, detail) if silence else ledger.shown(text)
+        return await self._finished(ledger, flight, flight.text[len(ticket.typed) :], tree)
+
+    async def _late(self, ticket: "_Ticket") -> Answer:
+        """At the deadline: the whole lines that a block has by then, else why there is nothing."""
+        ledger, flight = ticket.ledger, ticket.flight
+        if self._model.state.state == "loading":
+            return ledger.silent("no_model", self._model.state.sentence)
+        text = _whole_lines(flight)[len(ticket.typed) :] if flight is not None else ""
+        if flight is None or not text.strip():
+            return ledger.silent("deadline")
+        ledger.account(flight)
+        return await self._finished(ledger, flight, text, await self._tree(ledger.query))
 
     async def _tree(self, query: Query) -> SyntaxTree | None:
         try:
@@ -234,7 +245,8 @@ class CompletionService:
                 await asyncio.sleep(self._debounce_s(query, card, mode))
         while True:
             segments = await self._prompts.prepare(ledger, tree, card)
-            ticket.flight = self._take_off(query, mode, tree, card, segments, ahead=ahead)
+            stop = await self._off_the_loop(ScopeStop, query, tree, mode, query.settings.completion.max_lines)
+            ticket.flight = self._take_off(query, mode, tree, card, segments, stop, ahead=ahead)
             try:
                 await ticket.flight.landed()
                 self._pace.learn(ticket.flight.done)
@@ -252,6 +264,7 @@ class CompletionService:
         tree: SyntaxTree | None,
         card: ModelCard,
         segments: tuple[Segment, ...],
+        stop: ScopeStop,
         *,
         ahead: bool,
     ) -> Flight:
@@ -267,7 +280,7 @@ class CompletionService:
         )
         flight = Flight(query, tree, mode, self._clock)
         flight.board()
-        flight.begin(self._engine, request)
+        flight.begin(self._engine, request, stop)
         self._flights[query.document.uri] = flight
         return flight
 
@@ -278,14 +291,14 @@ class CompletionService:
         cost = self._pace.cost_ms(tokens, USUAL_TOKENS[mode])
         return self._pace.debounce_s(query.settings.completion.debounce_ms, cost)
 
-    async def _finished(
-        self, text: str, flight: Flight, query: Query, tree: SyntaxTree | None
-    ) -> tuple[str, Silence | None, str]:
-        """The text to insert, or why it is not shown."""
-        processed = await self._off_the_loop(postprocess.run, text, query, tree, flight.mode)
-        if processed.silence is not None:
-            return "", processed.silence, processed.detail
-        return processed.text, gate.decide(processed.text, flight.mean_logprob(), query, flight.mode), ""
+    async def _finished(self, ledger: Ledger, flight: Flight, text: str, tree: SyntaxTree | None) -> Answer:
+        """What is left of the model's text, if it is worth showing; remembered either way."""
+        query, mode = ledger.query, flight.mode
+        with ledger.hop("postprocess"):
+            processed = await self._off_the_loop(postprocess.run, text, query, tree, mode)
+        silence = processed.silence or gate.decide(processed.text, flight.mean_logprob(), query, mode)
+        self._cache.put(query, None if silence else processed.text, mode, processed.opened)
+        return ledger.silent(silence, processed.detail) if silence else ledger.shown(processed.text)
 
     async def _off_the_loop(self, ask: Callable[..., Answered], *arguments: object) -> Answered:
         """For whatever may parse: a repair does a few times, a question to the tree of broken source once."""
@@ -306,10 +319,14 @@ class CompletionService:
         if flight is None:
             return
         unfinished = flight.flying
-        if flight.leave() and unfinished and flight.mode == "block" and (end := flight.text.rfind("\n")) > 0:
-            processed = postprocess.run(flight.text[:end], flight.query, None, flight.mode)
-            if processed.silence is None:
-                self._cache.put(flight.query, processed.text, flight.mode)
+        if flight.leave() and unfinished and (text := _whole_lines(flight)) and not self._closed:
+            loop = asyncio.get_running_loop()
+            kept = loop.run_in_executor(self._thread, postprocess.run, text, flight.query, flight.tree, flight.mode)
+            kept.add_done_callback(lambda done: self._keep(flight, done))
+
+    def _keep(self, flight: Flight, done: "asyncio.Future[postprocess.Processed]") -> None:
+        if not done.cancelled() and (processed := done.result()).silence is None:
+            self._cache.put(flight.query, processed.text, flight.mode, processed.opened)
 
     async def _fetch_ahead(self, query: Query) -> None:
         ticket = _Ticket(Ledger(query), None, "")
@@ -349,6 +366,11 @@ class _Shown:
 
     query: Query
     text: str
+
+
+def _whole_lines(flight: Flight) -> str:
+    """Of a block that is being written, what will not change any more."""
+    return flight.text[: max(flight.text.rfind("\n"), 0)] if flight.mode == "block" else ""
 
 
 def _accepted(shown: _Shown, document: Document, edits: Sequence[Edit]) -> int:

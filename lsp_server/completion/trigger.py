@@ -38,10 +38,10 @@ class Decision:
 
 
 def decide(query: Query, tree: SyntaxTree | None) -> Decision:
-    """How much to suggest at the query's cursor. Under 1 ms, but for some header lines, which cost up to 2 ms more."""
-    excluded = _excluded(query)
-    if excluded is not None:
-        return excluded
+    """How much to suggest at the query's cursor. Reads the lines around it and may ask the tree to parse again: some
+    milliseconds, off the event loop."""
+    if (nothing := excluded(query)) is not None:
+        return nothing
     place = Place.of(query)
     if query.popup is not None and popup_rest(query) is None:
         return _nothing("selected", "The selected item does not continue what was typed.")
@@ -53,7 +53,8 @@ def decide(query: Query, tree: SyntaxTree | None) -> Decision:
     return Decision(_amount(query, place, tree, kind), None, "")
 
 
-def _excluded(query: Query) -> Decision | None:
+def excluded(query: Query) -> Decision | None:
+    """Why nothing is ever suggested in the query's document, or None. Well under a millisecond."""
     document = query.document
     known = by_name(document.language)
     names = {document.language, *(known.identifiers if known is not None else ())}

@@ -4,6 +4,7 @@ import time
 
 import attrs
 
+from lsp_server.completion.brackets import around
 from lsp_server.completion.cache import LOOK_BACK, Cache, Hit
 from lsp_server.settings import Settings
 from tests import house
@@ -11,7 +12,8 @@ from tests import house
 
 def remembered(marked: str, text: str | None, language: str = "python", mode: str = "line") -> Cache:
     cache = Cache()
-    cache.put(house.query(marked, language), text, "block" if mode == "block" else "line")
+    query = house.query(marked, language)
+    cache.put(query, text, "block" if mode == "block" else "line", around(query, None).open)
     return cache
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from lsp_server.completion.flight import Flight
 from lsp_server.completion.query import Query
+from lsp_server.completion.scope import ScopeStop
 from lsp_server.engine.fake import FakeEngine
 from lsp_server.engine.protocol import GenerateRequest, Segment
 from tests.house import query
@@ -15,10 +16,14 @@ from tests.house import query
 REQUEST = GenerateRequest("lane", (Segment("prompt"),), 100)
 
 
+def stop(asked: Query) -> ScopeStop:
+    return ScopeStop(asked, None, "line", 16)
+
+
 async def landed(text: str, asked: Query) -> Flight:
     flight = Flight(asked, None, "line", time.monotonic)
     flight.board()
-    flight.begin(FakeEngine(text), REQUEST)
+    flight.begin(FakeEngine(text), REQUEST, stop(asked))
     await flight.landed()
     return flight
 
@@ -56,7 +61,7 @@ async def test_the_last_one_out_stops_the_engine() -> None:
     engine.hold()
     flight = Flight(query("x = <CURSOR>\n"), None, "line", time.monotonic)
     flight.board()
-    flight.begin(engine, REQUEST)
+    flight.begin(engine, REQUEST, stop(flight.query))
     flight.board()
     request = await engine.request(0)
     assert not flight.leave()
@@ -72,7 +77,7 @@ async def test_an_answer_that_is_complete_stops_the_engine() -> None:
     engine = FakeEngine("first\nsecond", piece_size=2)
     flight = Flight(query("x = <CURSOR>\n"), None, "line", time.monotonic)
     flight.board()
-    flight.begin(engine, REQUEST)
+    flight.begin(engine, REQUEST, stop(flight.query))
     await flight.landed()
     assert flight.text == "first"
     assert flight.reason == "stop"

@@ -284,6 +284,7 @@ async def test_whole_lines_of_a_cancelled_block_are_kept(opened: Open) -> None:
     engine.release()
     await within(newer)
     editor.change(Span(editor.cursor - 1, editor.cursor), "")
+    await within(_until(lambda: editor.service._cache.get(editor.query()) is not None))
     answer = await editor.answer()
     assert answer.explanation.from_cache
     assert answer.items[0].text == "    first = 1\n    second = 2"
@@ -402,6 +403,32 @@ async def test_a_late_automatic_answer_is_not_shown(opened: Open, monkeypatch: p
     assert request.cancelled
 
 
+async def test_whole_lines_are_shown_at_the_deadline(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow machine offers as much of a block as it has written by then, and the engine is stopped."""
+    monkeypatch.setattr("lsp_server.completion.service.DEADLINE_S", 0.3)
+    engine = FakeEngine("    first = 1\n    second = 2\n    third", piece_size=100)
+    editor = opened("def f():\n<CURSOR>\n", engine)
+    editor.settings = attrs.evolve(editor.settings, completion=CompletionSettings(mode="block", debounce_ms=0))
+    engine.hold()
+    task = editor.ask()
+    request = await within(engine.request(0))
+    engine.step()
+    assert (await within(task)).items[0].text == "    first = 1\n    second = 2"
+    await within(request.finished.wait())
+    assert request.cancelled
+
+
+async def test_what_somebody_asked_for_stays_while_it_is_typed(opened: Open) -> None:
+    """Also at a place where nothing is offered by itself: the ghost text must not vanish at the next key."""
+    engine = FakeEngine("sum(items) +")
+    editor = opened("def f(items):\n    total = <CURSOR> len(items)\n", engine)
+    assert (await editor.answer()).explanation.silence == "position"
+    assert (await editor.answer(automatic=False)).items[0].text == "sum(items) +"
+    editor.type("su")
+    assert (await editor.answer()).items[0].text == "m(items) +"
+    assert len(engine.requests) == 1
+
+
 async def test_nothing_generated_is_remembered(opened: Open) -> None:
     """A place where the model has nothing to say is not asked about again."""
     engine = FakeEngine("")
@@ -503,6 +530,19 @@ async def test_closing_a_document_forgets_it(opened: Open) -> None:
     answer = await editor.answer()
     assert answer.explanation.reanchored == "first request"
     assert not answer.explanation.from_cache
+
+
+async def test_closing_a_document_stops_its_prefetch(opened: Open) -> None:
+    """What is being fetched ahead would otherwise be kept for a document that nobody has open."""
+    engine = FakeEngine(["items[0]", " + items[1]"])
+    editor = opened(FILE, engine)
+    shown = (await editor.answer()).items[0].text
+    engine.hold()
+    editor.accept(shown)
+    prefetch = await within(engine.request(1))
+    editor.service.closed("file:///work/a.py")
+    await within(prefetch.finished.wait())
+    assert prefetch.cancelled
 
 
 class SlowIndex(SmallIndex):
