@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test lint format install install-test wheelhouse clean
+.PHONY: demo test test-editors lint format install install-test wheelhouse clean
 
 ## demo: install, then show completions for real code from the embedded model
 demo: install
@@ -15,6 +15,13 @@ demo: install
 test: install-test
 	@$(MAKE) --no-print-directory lint
 	@$(BIN)/python -m pytest
+
+## test-editors: the same product in a real Neovim and a real VS Code, which are brought into .editors/ (Debian, Ubuntu;
+## needs npm, and root where packages of the distribution are missing)
+test-editors: install-test
+	@$(BIN)/python -I tests/editors/install_neovim.py
+	@$(BIN)/python -I tests/editors/install_vscode.py
+	@$(BIN)/python -m pytest --editors tests/editors
 
 ## lint: style and strict types
 lint: install-test
