@@ -27,6 +27,7 @@ from lsp_server.server.folders import Folder, Folders
 from lsp_server.server.lag import LagProbe
 from lsp_server.server.parts import Core, Parts
 from lsp_server.server.progress import Bars
+from lsp_server.server.shelf import Shelf
 from lsp_server.server.status import StatusBoard
 from lsp_server.settings import Settings, read
 from lsp_server.text import Encoding
@@ -54,6 +55,7 @@ class Session:
         self._resume: asyncio.TimerHandle | None = None
         self._tokens: dict[str, CancelToken] = {}
         self._explanations: dict[str, Explanation] = {}
+        self._shelf = Shelf(parts.version)
         self._told: set[str] = set()
         self._loading = False
         self.fallback_registered = False
@@ -93,6 +95,7 @@ class Session:
             self._resume.cancel()
         if self._preparing is not None:
             self._preparing.cancel()
+        self._shelf.close()
         closing = [self.folders.close()]
         if self._core is not None:
             closing.append(self._core.close())
@@ -265,6 +268,7 @@ class Session:
     def _record(self, uri: str, answer: Answer) -> Answer:
         if not answer.superseded:
             self._explanations[uri] = answer.explanation
+            self._shelf.put(uri, answer.explanation)
             self.status.answered(answer.explanation)
         return answer
 
