@@ -1,9 +1,10 @@
 """Every code action that there is, and what they offer together at one selection."""
 
+from lsp_server.actions.extract_variable import ExtractVariable
 from lsp_server.actions.values import Action, Offer, Selection
 from lsp_server.syntax.trees import SyntaxTree
 
-ACTIONS: tuple[Action, ...] = ()
+ACTIONS: tuple[Action, ...] = (ExtractVariable(),)
 
 MOST = 5
 """Offers in one menu: a longer list is not read."""

@@ -60,13 +60,11 @@ class Proposal:
 
     summary: what was done, in one phrase for the person, e.g. "Extract `total` from 2 places".
     notes: sentences about what they might want to know, e.g. that the model was not available.
-    name: where a name that we chose stands in the text *after* the edits, for an editor that goes on to rename it.
     """
 
     edits: tuple[Replacement, ...]
     summary: str
     notes: tuple[str, ...] = ()
-    name: Span | None = None
 
 
 @attrs.frozen
@@ -125,7 +123,7 @@ class Action(Protocol):
     def offers(self, selection: Selection, tree: SyntaxTree) -> list[Offer]:
         """What can be done here, best first; an empty list where the selection is none of its business.
 
-        Synchronous and without the model, on a worker thread: a few milliseconds for 1,000 lines.
+        Synchronous and without the model, on a worker thread: below 0.1 s for 1,000 lines.
         """
         ...
 

@@ -32,17 +32,34 @@ def new_errors(tree: SyntaxTree, text: str) -> bool:
     return parse(tree.language, text).errors() > tree.errors()
 
 
-def extracts(before: Source, after: Source, name: str, uses: int) -> bool:
-    """Is `after` the program `before` with one expression given a name that stands for it in `uses` places?
+def extracts(before: Source, after: Source, scope: ast.AST, name: str, uses: int) -> bool:
+    """Is `after` the program `before` with an expression of `scope` given a name, which stands for it in `uses` places?
 
-    The one assignment to `name` is taken out again and its value put back wherever the name is read. The result must
-    be the original tree. Without any use, an expression that stood as a statement was given a name.
+    The one assignment to `name` in the scope (a module or function of `before`) is taken out again and its value put
+    back wherever the name is read there. The result must be the original tree. Without any use, an expression that
+    stood as a statement was given a name. Changes the tree of `after`.
     """
+    twin = _twin(before, after, scope)
+    if twin is None:
+        return False
     back = _Inlining(name)
-    back.visit(after.module)  # in place
-    return (
-        back.assignments == 1 and back.uses == uses and not back.others and sources.equal(after.module, before.module)
-    )
+    back.visit(twin)
+    undone = back.assignments == 1 and back.uses == uses and not back.others
+    return undone and sources.equal(after.module, before.module)
+
+
+def _twin(before: Source, after: Source, node: ast.AST) -> ast.AST | None:
+    """What stands in the one tree where `node` stands in the other."""
+    steps = []
+    while (holder := before.holder(node)) is not None:
+        steps.append(holder)
+        node = holder.node
+    twin: object = after.module
+    for step in reversed(steps):
+        twin = getattr(twin, step.field, None)
+        if step.index is not None:
+            twin = twin[step.index] if isinstance(twin, list) and step.index < len(twin) else None
+    return twin if isinstance(twin, ast.AST) else None
 
 
 class _Inlining(ast.NodeTransformer):

@@ -1,4 +1,4 @@
-"""What answers in `codehearth serve`: service, trees and engine as one thing with one beginning and one end."""
+"""What answers in `codehearth serve`: services, trees and engine as one thing with one beginning and one end."""
 
 import asyncio
 import json
@@ -8,6 +8,8 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Protocol
 
+from lsp_server.actions.service import ActionService
+from lsp_server.actions.values import Offer, Progress, Proposal, Refusal, Selection
 from lsp_server.cancel import CancelToken
 from lsp_server.completion.model import ModelState
 from lsp_server.completion.query import Answer, Query
@@ -52,12 +54,21 @@ class ServedCore:
         self._service = CompletionService(
             engine=self._engine, trees=self._trees, reader_of=reader_of, on_state=self._model_moved
         )
+        self._actions = ActionService(
+            engine=self._engine, trees=self._trees, card_of=self._service.card, reader_of=reader_of
+        )
 
     async def load(self) -> ModelState:
         return await self._service.load()
 
     async def complete(self, query: Query, token: CancelToken) -> Answer:
         return await self._service.complete(query, token)
+
+    async def offers(self, selection: Selection) -> list[Offer]:
+        return await self._actions.offers(selection)
+
+    async def propose(self, selection: Selection, kind: str, key: str, progress: Progress) -> Proposal | Refusal:
+        return await self._actions.propose(selection, kind, key, progress)
 
     def opened(self, document: Document) -> None:
         self._trees.opened(document)
@@ -75,6 +86,7 @@ class ServedCore:
         self._service.closed(uri)
 
     async def close(self) -> None:
+        self._actions.close()
         await self._service.close()
         await self._engine.close()
         self._trees.close()

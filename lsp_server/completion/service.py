@@ -106,6 +106,10 @@ class CompletionService:
         await self._model.card()
         return self._model.state
 
+    async def card(self) -> ModelCard:
+        """The loaded model's card, for others who ask the same engine; loads as needed and raises like `load`."""
+        return await self._model.card()
+
     async def complete(self, query: Query, token: CancelToken) -> Answer:
         """The answer for the query's version of the document. Ends within milliseconds of the token's cancellation.
 

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import attrs
 
+from lsp_server.actions.values import Offer, Progress, Proposal, Refusal, Selection
 from lsp_server.cancel import CancelToken
 from lsp_server.completion.model import ModelState
 from lsp_server.completion.query import Answer, Query
@@ -51,7 +52,7 @@ class Indexer(Protocol):
 
 
 class Core(Protocol):
-    """What answers: the completion service with its engine and its trees. Event loop only."""
+    """What answers: completions and code actions, with their engine and their trees. Event loop only."""
 
     async def load(self) -> ModelState:
         """Starts the engine and loads the model, so that the first suggestion need not wait. Raises ServerError."""
@@ -59,6 +60,14 @@ class Core(Protocol):
 
     async def complete(self, query: Query, token: CancelToken) -> Answer:
         """Raises ServerError where the user must act; cancelling the task cancels at the engine."""
+        ...
+
+    async def offers(self, selection: Selection) -> list[Offer]:
+        """The code actions for a selection, without asking the model: what can be done, then what cannot, and why."""
+        ...
+
+    async def propose(self, selection: Selection, kind: str, key: str, progress: Progress) -> Proposal | Refusal:
+        """The edits of one offer. Raises ServerError; cancelling the task cancels at the engine."""
         ...
 
     def opened(self, document: Document) -> None: ...
