@@ -141,4 +141,9 @@ def _characters(line: str, column: int, encoding: Encoding) -> int:
 
 
 def _ends_of_lines(text: str, start: int, end: int) -> Iterator[int]:
-    return (match.end() for match in _END_OF_LINE.finditer(text, start, end))
+    if text.find("\r", start, end) >= 0:
+        yield from (match.end() for match in _END_OF_LINE.finditer(text, start, end))
+        return
+    # Most texts: half the time of the expression, and none for a line of a megabyte.
+    while (start := text.find("\n", start, end) + 1) > 0:
+        yield start

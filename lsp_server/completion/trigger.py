@@ -21,6 +21,10 @@ from lsp_server.syntax.trees import SyntaxTree
 LARGEST = 2_000_000
 """Characters of a document from which nothing is suggested: data, not source; every hop would be late."""
 
+LONGEST_LINE = 10_000
+"""Characters of a line in which nothing is suggested: minified, or data. Patterns over such a line hold up everything
+else in the process, whichever thread they run on."""
+
 _STRUCTURE_ONLY = re.compile(r"[\s)\]}\"'`,;]*(?:/?>|=>|->|:|\{|\\)?[\s)\]}\"'`,;{:]*\Z")
 """What may stand after the cursor: closers and the punctuation that follows them, no code."""
 
@@ -65,6 +69,9 @@ def excluded(query: Query) -> Decision | None:
         return _nothing("secret", "Nothing of a file that usually holds keys or passwords is shown to a model.")
     if len(document.text) > LARGEST:
         return _nothing("too_large", f"The document has more than {LARGEST:,} characters.")
+    line = document.lines.line_of(query.offset)
+    if document.lines.start(line + 1) - document.lines.start(line) > LONGEST_LINE:
+        return _nothing("too_large", f"The line has more than {LONGEST_LINE:,} characters.")
     if "\0" in document.text:
         return _nothing("binary", "The document contains NUL characters.")
     return None
@@ -72,7 +79,7 @@ def excluded(query: Query) -> Decision | None:
 
 def _quiet_place(query: Query, place: Place, tree: SyntaxTree | None, kind: str) -> Decision | None:
     """Why an automatic request gets nothing here, or None."""
-    if not query.document.text.strip():
+    if query.document.text.isspace() or not query.document.text:
         return _nothing("position", "The document is empty.")
     if kind == "comment" and not query.settings.completion.in_comments:
         return _nothing("comment", "")

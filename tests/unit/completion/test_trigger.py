@@ -115,6 +115,13 @@ def test_no_model_sees_a_file_of_secrets(name: str) -> None:
     assert trigger.decide(attrs.evolve(query, document=attrs.evolve(document, path=None)), None).silence == "secret"
 
 
+def test_a_line_of_data_is_left_alone() -> None:
+    """In a minified file nothing is asked about the line; other lines of the file are source."""
+    data = "a = [" + "1," * trigger.LONGEST_LINE
+    assert decide(f"{data}<CURSOR>]\nb = 2\n", automatic=False).silence == "too_large"
+    assert decide(f"{data}]\nb = <CURSOR>\n", automatic=False).mode == "line"
+
+
 def test_comments_follow_their_setting() -> None:
     assert decide("# The sum of<CURSOR>\n", settings=completion(in_comments=False)).silence == "comment"
     assert decide("# The sum of<CURSOR>\n", automatic=False, settings=completion(in_comments=False)).mode == "line"
