@@ -10,7 +10,7 @@ import stat
 import tempfile
 import warnings
 from pathlib import Path
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 import platformdirs
 
@@ -62,16 +62,16 @@ def path_of_uri(uri: str) -> Path | None:
     parts = urlsplit(uri)
     if parts.scheme != "file":
         return None
-    path = unquote(parts.path)
+    path = os.fsdecode(unquote_to_bytes(parts.path))
     if os.name == "nt":
         path = path.lstrip("/") if not parts.netloc else f"//{parts.netloc}{path}"
     return Path(path)
 
 
 def uri_of_path(path: Path) -> str:
-    """The `file:` URI of an absolute path, percent-encoded as editors do."""
+    """The `file:` URI of an absolute path, percent-encoded as editors do; names that are no UTF-8 survive as bytes."""
     posix = path.as_posix()
-    return "file://" + quote(posix if posix.startswith("/") else f"/{posix}", safe="/~")
+    return "file://" + quote(os.fsencode(posix if posix.startswith("/") else f"/{posix}"), safe="/~")
 
 
 def _below_home(name: str) -> Path | None:

@@ -43,10 +43,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser, command = _parser(words[0])
     arguments = parser.parse_args(words)
     assert command is not None  # argparse has refused every other word, with exit code 2.
+    output.prepare()
     try:
         return command.run(arguments)
     except ServerError as error:
         return output.fail(error)
+    except BrokenPipeError:
+        return output.abandoned()
     except KeyboardInterrupt:
         return 130
 

@@ -5,7 +5,9 @@ are colours and progress bars; otherwise plain lines, and of progress a line eve
 prints exactly one object. `serve` uses none of this: its stdout belongs to the protocol.
 """
 
+import io
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -29,9 +31,22 @@ def console(*, stderr: bool = False) -> "Console":
 
 
 def emit_json(answer: Mapping[str, Any]) -> None:
-    """Prints one JSON object, and nothing else, on stdout."""
-    sys.stdout.write(json.dumps(answer, indent=2, ensure_ascii=False) + "\n")
+    """Prints one JSON object, and nothing else, on stdout: in ASCII, which no locale and no odd file name spoils."""
+    sys.stdout.write(json.dumps(answer, indent=2) + "\n")
     sys.stdout.flush()
+
+
+def prepare() -> None:
+    """For commands that print: what the terminal's encoding lacks is written as an escape, not as a crash."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def abandoned() -> int:
+    """Whoever read our output has gone, as `head` does. Returns the exit code; what is still buffered is dropped."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1
 
 
 def fail(error: ServerError) -> int:

@@ -39,7 +39,7 @@ def test_a_long_home_gets_a_short_runtime_folder(tmp_path: Path, monkeypatch: py
     assert len(str(paths.runtime_folder())) <= 80
 
 
-@pytest.mark.parametrize("name", ["a b.py", "naïve.py", "100%.py", "#.py", "日本.py"])
+@pytest.mark.parametrize("name", ["a b.py", "naïve.py", "100%.py", "#.py", "日本.py", os.fsdecode(b"latin-\xe9.py")])
 def test_uris_come_back(tmp_path: Path, name: str) -> None:
     """A path with spaces, percent signs and other scripts is the same after its URI."""
     path = tmp_path / name

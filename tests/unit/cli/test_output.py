@@ -1,11 +1,18 @@
 """What the commands print, and where."""
 
+import io
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from lsp_server.cli import output
 from lsp_server.errors import ServerError
+
+ROOT = Path(__file__).parents[3]
 
 
 def test_a_problem_goes_to_stderr_with_its_next_step(capsys: pytest.CaptureFixture[str]) -> None:
@@ -20,6 +27,42 @@ def test_json_is_one_object_on_stdout(capsys: pytest.CaptureFixture[str]) -> Non
     """`emit_json` prints something that parses back into what was given, accents included."""
     output.emit_json({"name": "café", "files": 3})
     assert json.loads(capsys.readouterr().out) == {"name": "café", "files": 3}
+
+
+def test_json_survives_every_locale_and_file_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name with an emoji on a terminal that knows ASCII only, and one that is no UTF-8 at all."""
+    written = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(written, encoding="ascii"))
+    answer = {"name": "café 😀 \udcff"}
+    output.emit_json(answer)
+    assert json.loads(written.getvalue()) == answer
+
+
+def test_a_terminal_without_the_characters_gets_escapes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the C locale, e.g. in a container: the answer is told, not a traceback."""
+    written = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(written, encoding="ascii"))
+    output.prepare()
+    output.console().print("1 │ café")
+    assert written.getvalue() == b"1 \\u2502 caf\\xe9\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX pipes")
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_a_reader_that_leaves_early_hears_no_complaint(tmp_path: Path, form: list[str]) -> None:
+    """`codehearth models list | true`."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "lsp_server", "models", "list", *form],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "CODEHEARTH_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)},
+        timeout=60,
+    )
+    os.close(writing)
+    assert done.returncode == 1
+    assert b"BrokenPipe" not in done.stderr
 
 
 def test_names_with_brackets_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
