@@ -57,6 +57,8 @@ class Burst:
     suffix_ends: bool
     """Whether the suffix reaches the end of the document."""
     room: int
+    imports: str
+    """The file down to its last import, as far as it lies above `start`: header and snippets follow from it."""
     header: str
     snippets: tuple[Snippet, ...]
     scope: str
@@ -78,6 +80,8 @@ def follow(burst: Burst, document: Document, cursor: int) -> Burst | str:
         return _why(burst, text, cursor, "edit after the cursor" if hole and hole.startswith(burst.prefix) else "")
     if len(hole) > burst.room:
         return "outgrown"
+    if not text.startswith(burst.imports):
+        return "other imports"
     assert start is not None
     if hole.startswith(burst.prefix):
         prefix = burst.prefix
@@ -102,9 +106,13 @@ def anchor(
     snippets: tuple[Snippet, ...],
     complete: bool,
     scope: str,
+    imports_end: int,
     header: Callable[[int], str],
 ) -> Burst:
-    """A new burst. `header(start)` makes the part of the file's head that a prefix from `start` leaves out."""
+    """A new burst. `header(start)` makes the part of the file's head that a prefix from `start` leaves out.
+
+    imports_end: the offset of the end of the file's last import.
+    """
     text = document.text
     hidden = _closers(text, cursor)
     if previous is not None and len(previous.suffix) <= budget.suffix and _hidden(previous, text, cursor) == hidden:
@@ -131,6 +139,7 @@ def anchor(
         suffix=suffix,
         suffix_ends=ends,
         room=room,
+        imports=text[: min(imports_end, start)],
         header=head,
         snippets=snippets,
         scope=scope,

@@ -148,6 +148,7 @@ class Prompts:
             snippets=snippets,
             complete=complete,
             scope=around.scope,
+            imports_end=around.imports_end,
             header=lambda start: around.header(start, budget.header),
         )
 

@@ -67,6 +67,11 @@ class Surroundings:
         return cls(f"{place} {checksum:08x}", heads, imports, gap)
 
     @property
+    def imports_end(self) -> int:
+        """Offset of the end of the last import, 0 without one."""
+        return max((offset + len(text) for offset, text in self.imports), default=0)
+
+    @property
     def heads_text(self) -> str:
         return "".join(text for pieces in self.heads for _, text in pieces)
 

@@ -36,6 +36,7 @@ class Typist:
         self.text = marked.replace("<CURSOR>", "")
         self.burst: Burst | None = None
         self.scope = "f"
+        self.imports_end = 0
 
     def document(self) -> Document:
         return Document("file:///a.py", Path("/a.py"), "python", 1, self.text, LineIndex.of(self.text))
@@ -59,6 +60,7 @@ class Typist:
             snippets=(),
             complete=True,
             scope=self.scope,
+            imports_end=self.imports_end,
             header=lambda start: f"# from {start}\n" if start else "",
         )
         return state
@@ -297,3 +299,18 @@ def test_a_fresh_prefix_fills_most_of_its_room(tokens: int, width: int) -> None:
     assert burst is not None
     least = burst.room // 2 if width < 100 else burst.room // 4 - 1
     assert least <= len(burst.prefix) <= burst.room * 3 // 4
+
+
+def test_another_import_far_above_begins_anew() -> None:
+    """Whoever goes up to add an import and comes back wants to use it; an edit below the imports changes nothing."""
+    imports = "import os\nimport sys\n"
+    body = "".join(f"value_{number} = {number}\n" for number in range(400))
+    typist = Typist(f"{imports}{body}total = <CURSOR>\n", "spm")
+    typist.imports_end = len(imports)
+    typist.ask()
+    assert typist.burst is not None
+    assert typist.burst.start > len(imports)
+    for place, line, reason in ((len(imports), "first = 1\n", None), (0, "import re\n", "other imports")):
+        typist.text = typist.text[:place] + line + typist.text[place:]
+        typist.cursor += len(line)
+        assert typist.ask() == reason
