@@ -62,14 +62,15 @@ def vscode_configuration() -> dict[str, Any]:
 
 
 def jetbrains_schema() -> dict[str, Any]:
-    """JSON schema of what the user writes below *Server > Configuration* in LSP4IJ; nested, as the server reads it."""
-    return {
-        "$schema": "http://json-schema.org/draft-07/schema#",
-        "title": "Settings of codehearth",
-        "type": "object",
-        "additionalProperties": False,
-        "properties": {PREFIX: _nested({facts.path: facts for facts in catalogue()})},
-    }
+    """JSON schema of *Configuration* in LSP4IJ, nested as the server reads it. What a project must not choose is not
+    offered there: the server would refuse it."""
+    facts = {facts.path: facts for facts in catalogue() if not facts.user_only}
+    return _schema("Settings of codehearth", PREFIX, facts)
+
+
+def jetbrains_options_schema() -> dict[str, Any]:
+    """JSON schema of *Initialization Options* in LSP4IJ: every setting."""
+    return _schema("Initialization options of codehearth", "settings", {facts.path: facts for facts in catalogue()})
 
 
 def neovim_annotations() -> str:
@@ -84,10 +85,8 @@ def neovim_annotations() -> str:
         user_only = " Never taken from a project." if facts.user_only else ""
         sentence = f"{facts.sentence} Default: `{_literal(facts)}`.{user_only}"
         sections[owner].append(f"---@field {key}? {_lua_type(facts.schema)} {sentence}")
-    blocks = [
-        "---@meta _\n"
-        "-- Generated from lsp_server/settings.py by `pytest --update tests/test_generated.py`; not to be edited."
-    ]
+    origin = "-- Generated from lsp_server/settings.py by `pytest --update tests/test_generated.py`; not to be edited."
+    blocks = [f"---@meta _\n{origin}"]
     for name, fields in sections.items():
         blocks.append("\n".join([f"---@class {PREFIX}.{name}", *fields]))
     return "\n\n".join(blocks) + "\n"
@@ -107,6 +106,16 @@ def _vscode(text: str) -> str:
     own = {key: value for key, value in configuration.get("properties", {}).items() if key in HAND_WRITTEN}
     configuration["properties"] = {**own, **vscode_configuration()}
     return _json(manifest)
+
+
+def _schema(title: str, key: str, facts: Mapping[str, SettingFacts]) -> dict[str, Any]:
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": title,
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {key: _nested(facts)},
+    }
 
 
 def _nested(all_facts: Mapping[str, SettingFacts]) -> dict[str, Any]:
@@ -141,9 +150,12 @@ def _json(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
 
 
+JETBRAINS = ROOT / "editors/jetbrains/codehearth"
+
 GENERATED = (
     Generated(ROOT / "README.md", _readme),
     Generated(ROOT / "editors/vscode/package.json", _vscode),
-    Generated(ROOT / "editors/jetbrains/codehearth/settings.schema.json", lambda _: _json(jetbrains_schema())),
+    Generated(JETBRAINS / "settings.schema.json", lambda _: _json(jetbrains_schema())),
+    Generated(JETBRAINS / "initializationOptions.schema.json", lambda _: _json(jetbrains_options_schema())),
     Generated(ROOT / "editors/neovim/lua/codehearth/settings.lua", lambda _: neovim_annotations()),
 )

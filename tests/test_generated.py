@@ -67,9 +67,17 @@ def test_hand_written_settings_of_the_extension_are_kept(tmp_path: Path) -> None
 )
 def test_the_schema_and_the_server_agree(settings: object, good: bool) -> None:
     """What an editor underlines is what the server would complain about."""
-    validator = jsonschema.Draft7Validator(generated.jetbrains_schema())
-    assert validator.is_valid({"codehearth": settings}) is good
+    validator = jsonschema.Draft7Validator(generated.jetbrains_options_schema())
+    assert validator.is_valid({"settings": settings}) is good
     assert (read(settings)[1] == []) is good
+
+
+def test_what_a_project_must_not_choose_is_not_offered_to_it() -> None:
+    """The schema of LSP4IJ's configuration and the server's reading of it refuse the same settings."""
+    validator = jsonschema.Draft7Validator(generated.jetbrains_schema())
+    for settings in ({"model": "elsewhere.gguf"}, {"engine": {"threads": 1}}):
+        assert not validator.is_valid({"codehearth": settings})
+        assert read(settings, from_workspace=True)[1] != []
 
 
 def test_every_setting_is_annotated_for_neovim() -> None:

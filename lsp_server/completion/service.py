@@ -99,6 +99,7 @@ class CompletionService:
         self._shown: dict[str, _Shown] = {}
         self._explanations: dict[str, Explanation] = {}
         self._prefetch: asyncio.Task[None] | None = None
+        self._routes: set[asyncio.Task[Answer]] = set()
         self._closed = False
 
     async def load(self) -> ModelState:
@@ -120,6 +121,8 @@ class CompletionService:
         self._stop_prefetch()
         with span("completion") as timed:
             route = asyncio.create_task(self._route(ticket))
+            self._routes.add(route)
+            route.add_done_callback(self._routes.discard)
             superseded = asyncio.create_task(token.wait())
             limit = DEADLINE_S if query.automatic else EXPLICIT_DEADLINE_S
             try:
@@ -179,6 +182,8 @@ class CompletionService:
         """Stops what is under way. Requests that still run end as their tasks are cancelled."""
         self._closed = True
         self._stop_prefetch()
+        for route in self._routes:
+            route.cancel()  # Its next step would find the threads below gone.
         self._model.close()
         self._prompts.close()
         self._thread.shutdown(wait=False, cancel_futures=True)
