@@ -1,10 +1,11 @@
 """Every code action that there is, and what they offer together at one selection."""
 
+from lsp_server.actions.documentation import AddDocumentation
 from lsp_server.actions.extract_variable import ExtractVariable
 from lsp_server.actions.values import Action, Offer, Selection
 from lsp_server.syntax.trees import SyntaxTree
 
-ACTIONS: tuple[Action, ...] = (ExtractVariable(),)
+ACTIONS: tuple[Action, ...] = (AddDocumentation(), ExtractVariable())
 
 MOST = 5
 """Offers in one menu: a longer list is not read."""
