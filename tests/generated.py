@@ -5,6 +5,7 @@ Only the makers and where their text belongs; `test_generated.py` compares, and 
 
 import json
 import re
+import textwrap
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,19 @@ def neovim_annotations() -> str:
     return "\n\n".join(blocks) + "\n"
 
 
+def neovim_help() -> str:
+    """The list of settings in `:help codehearth-settings`."""
+    paragraphs = []
+    for facts in catalogue():
+        choices = facts.schema.get("enum")
+        kinds = f" One of {', '.join(choices)}." if choices else ""
+        user_only = " Never taken from a project." if facts.user_only else ""
+        sentence = f"{facts.sentence}{kinds}{user_only}"
+        body = textwrap.wrap(sentence, 78, initial_indent="    ", subsequent_indent="    ")
+        paragraphs.append("\n".join([f"{facts.path}    (default: {_literal(facts)})", *body]))
+    return "\n\n".join(paragraphs)
+
+
 def _readme(text: str) -> str:
     start, end = README_MARKS
     pattern = f"{re.escape(start)}\n.*?{re.escape(end)}"
@@ -116,6 +130,15 @@ def _schema(title: str, key: str, facts: Mapping[str, SettingFacts]) -> dict[str
         "additionalProperties": False,
         "properties": {key: _nested(facts)},
     }
+
+
+def _neovim_help(text: str) -> str:
+    tag, rule = "*codehearth-settings-list*", "=" * 78
+    head, found, tail = text.partition(f"{tag}\n")
+    _, ruled, rest = tail.partition(rule)
+    assert found, f"the help file has no {tag}"
+    assert ruled, f"the help file has no rule below {tag}"
+    return f"{head}{tag}\n\n{neovim_help()}\n\n{rule}{rest}"
 
 
 def _nested(all_facts: Mapping[str, SettingFacts]) -> dict[str, Any]:
@@ -151,11 +174,13 @@ def _json(value: Any) -> str:
 
 
 JETBRAINS = ROOT / "editors/jetbrains/codehearth"
+NEOVIM = ROOT / "editors/neovim"
 
 GENERATED = (
     Generated(ROOT / "README.md", _readme),
     Generated(ROOT / "editors/vscode/package.json", _vscode),
     Generated(JETBRAINS / "settings.schema.json", lambda _: _json(jetbrains_schema())),
     Generated(JETBRAINS / "initializationOptions.schema.json", lambda _: _json(jetbrains_options_schema())),
-    Generated(ROOT / "editors/neovim/lua/codehearth/settings.lua", lambda _: neovim_annotations()),
+    Generated(NEOVIM / "lua/codehearth/settings.lua", lambda _: neovim_annotations()),
+    Generated(NEOVIM / "doc/codehearth.txt", _neovim_help),
 )
