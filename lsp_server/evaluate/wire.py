@@ -218,9 +218,9 @@ class ServerProcess:
         if len(self._readers) > 1:
             await asyncio.wait(self._readers[1:], timeout=1)
         ended = "" if broken else f" (exit code {code})"
-        last = self._stderr[-1] if self._stderr else ""
+        last = " ".join(list(self._stderr)[-2:])  # Our own problems take two lines: the sentence and the next step.
         self._death = ServerDied(
-            f"The language server {what}{ended}." + (f' Its last line was "{last}".' if last else ""),
+            f"The language server {what}{ended}." + (f' Its last words were "{last}"' if last else ""),
             "Run `codehearth doctor` to see what is wrong.",
         )
         for _, answer in self._waiting.values():
