@@ -19,12 +19,12 @@ from lsp_server.actions.edits import applied, indentation_at, indentation_unit, 
 from lsp_server.actions.extract_variable_effects import is_harmless
 from lsp_server.actions.extract_variable_place import Place
 from lsp_server.actions.source import LARGEST, Source, equal, parsed, read
+from lsp_server.actions.values import EXTRACT_VARIABLE as KIND
 from lsp_server.actions.values import Filled, Offer, Proposal, Refusal, Replacement, Selection, Tools
 from lsp_server.errors import ServerError
 from lsp_server.syntax.trees import SyntaxTree
 from lsp_server.text import Span
 
-KIND = "refactor.extract.variable"
 TITLE = "Extract variable"
 ONE, ALL = "one", "all"
 

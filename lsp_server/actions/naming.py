@@ -4,6 +4,7 @@ import ast
 import builtins
 import keyword
 import re
+import unicodedata
 from collections.abc import Container
 
 LONGEST = 40
@@ -22,25 +23,32 @@ def cleaned(said: str, used: Container[str], *, constant: bool = False) -> str |
 
     Usable: not in `used`, no keyword, no builtin, not a single letter, not longer than `LONGEST`, not private.
     """
-    found = _WORD.match(said.strip())
-    if found is None:
-        return None
-    name = _HUMP.sub("_", found[0]).strip("_")
-    name = name.upper() if constant else name.lower()
-    usable = 1 < len(name) <= LONGEST and name.isidentifier() and name.isascii() == found[0].isascii()
-    return name if usable and not _is_taken(name, used) else None
+    name = _formed(said, constant)
+    return None if name is None or _is_taken(name, used) else name
 
 
 def from_expression(node: ast.expr, parent: ast.AST | None, used: Container[str], *, constant: bool = False) -> str:
     """A plain name that the expression or its place suggests; numbered where that is used already."""
     words = _hint(parent, node) or _told(node) or "value"
-    name = cleaned(words, (), constant=constant) or ("VALUE" if constant else "value")
+    name = _formed(words, constant) or ("VALUE" if constant else "value")
     if _is_taken(name, used) and isinstance(node, ast.Call):
         name = f"{name}_result"
     number, plain = 2, name
     while _is_taken(name, used):
         name, number = f"{plain}_{number}", number + 1
     return name
+
+
+def _formed(said: str, constant: bool) -> str | None:
+    """The first word in the form of a variable's name, or None."""
+    found = _WORD.match(said.strip())
+    if found is None:
+        return None
+    name = _HUMP.sub("_", found[0]).strip("_")
+    name = name.upper() if constant else name.lower()
+    # Python takes names that look alike for one; only the form that it makes of them is the name's own.
+    proper = name.isidentifier() and unicodedata.is_normalized("NFKC", name)
+    return name if proper and 1 < len(name) <= LONGEST else None
 
 
 def _is_taken(name: str, used: Container[str]) -> bool:

@@ -14,7 +14,7 @@ import attrs
 
 from lsp_server.actions import catalogue
 from lsp_server.actions.asking import ModelAsk
-from lsp_server.actions.values import Offer, Progress, Proposal, Refusal, Selection, Tools
+from lsp_server.actions.values import EXTRACT_VARIABLE, Offer, Progress, Proposal, Refusal, Selection, Tools
 from lsp_server.documents.trees import Trees
 from lsp_server.engine.protocol import Engine, Priority
 from lsp_server.index.values import IndexReader
@@ -67,7 +67,7 @@ class ActionService:
             return Refusal("This cannot be done here.")
         if offer.reason:
             return Refusal(offer.reason)
-        priority = Priority.REFACTOR if kind.startswith("refactor.extract") else Priority.DOCUMENTATION
+        priority = Priority.REFACTOR if kind == EXTRACT_VARIABLE else Priority.DOCUMENTATION
         tools = Tools(
             ask=ModelAsk(self._engine, self._card_of, selection, priority),
             reader=self._reader_of(selection.folder) if selection.folder is not None else None,

@@ -6,15 +6,23 @@ Two steps, as editors ask in two: `offers` is cheap and decides from the source 
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import attrs
 
 from lsp_server.documents.document import Document
 from lsp_server.index.values import IndexReader
 from lsp_server.settings import Settings
-from lsp_server.syntax.trees import SyntaxTree
 from lsp_server.text import Span
+
+if TYPE_CHECKING:
+    # The server imports this file before anything is parsed, and starts faster without a parser.
+    from lsp_server.syntax.trees import SyntaxTree
+
+EXTRACT_VARIABLE = "refactor.extract.variable"
+DOCUMENTATION = "refactor.rewrite.documentation"
+KINDS = (EXTRACT_VARIABLE, DOCUMENTATION)
+"""Of all actions, as an editor is told at the start."""
 
 
 @attrs.frozen
@@ -120,14 +128,14 @@ class Action(Protocol):
         """Names from `syntax.languages` that it knows."""
         ...
 
-    def offers(self, selection: Selection, tree: SyntaxTree) -> list[Offer]:
+    def offers(self, selection: Selection, tree: "SyntaxTree") -> list[Offer]:
         """What can be done here, best first; an empty list where the selection is none of its business.
 
         Synchronous and without the model, on a worker thread: below 0.1 s for 1,000 lines.
         """
         ...
 
-    async def propose(self, selection: Selection, offer: Offer, tree: SyntaxTree, tools: Tools) -> Proposal | Refusal:
+    async def propose(self, selection: Selection, offer: Offer, tree: "SyntaxTree", tools: Tools) -> Proposal | Refusal:
         """The edits, verified (`actions.verify`). `offer` is one of `offers`, without a reason.
 
         On the event loop: what takes longer than a few milliseconds goes through `asyncio.to_thread`. Cancelling the

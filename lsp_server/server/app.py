@@ -29,6 +29,7 @@ from pygls.lsp.server import LanguageServer
 from pygls.protocol import LanguageServerProtocol, default_converter, lsp_method
 from pygls.protocol.json_rpc import RPCNotification, RPCRequest
 
+from lsp_server.actions.values import KINDS
 from lsp_server.errors import ServerError
 from lsp_server.server import extensions, handlers, logs, parent
 from lsp_server.server.editor import LEVELS, Kind
@@ -273,6 +274,9 @@ class Server(LanguageServer):
             features[method] = self._guard_request(method, request)
         # Without options pygls does not advertise the capability at all, and no editor would ever ask.
         options[types.TEXT_DOCUMENT_INLINE_COMPLETION] = types.InlineCompletionOptions()
+        options[types.TEXT_DOCUMENT_CODE_ACTION] = types.CodeActionOptions(
+            code_action_kinds=KINDS, resolve_provider=True
+        )
 
     def _guard_notification(self, method: str, function: handlers.Notification) -> Callable[[Any], None]:
         def guarded(params: Any) -> None:

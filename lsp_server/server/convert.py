@@ -4,12 +4,17 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from lsprotocol import types
 
+from lsp_server.actions.values import Proposal
 from lsp_server.completion.query import Answer, Completion
 from lsp_server.documents.document import Document, Edit
 from lsp_server.index.resolve import PROJECT_FILES
+from lsp_server.server.editor import Features
 from lsp_server.text import Encoding, Span
 
 _ENCODINGS: dict[str, Encoding] = {"utf-8": "utf-8", "utf-16": "utf-16", "utf-32": "utf-32"}
+
+ANNOTATION = "codehearth"
+"""The one change annotation of our edits: they are accepted together or not at all."""
 
 LABEL_LENGTH = 60
 """Characters of a suggestion that a completion menu shows in one row."""
@@ -84,6 +89,26 @@ def to_completion_list(
         for item in answer.items
     ]
     return types.CompletionList(is_incomplete=True, items=items)
+
+
+def to_workspace_edit(
+    document: Document, proposal: Proposal, encoding: Encoding, features: Features
+) -> types.WorkspaceEdit:
+    """The edits against exactly this version of the document where the client can tell versions apart; annotated with
+    what they do where it can show that."""
+    edits = [types.TextEdit(to_range(document, edit.span, encoding), edit.text) for edit in proposal.edits]
+    if not features.document_changes:
+        return types.WorkspaceEdit(changes={document.uri: edits})
+    versioned = types.OptionalVersionedTextDocumentIdentifier(uri=document.uri, version=document.version)
+    if not features.change_annotations:
+        return types.WorkspaceEdit(document_changes=[types.TextDocumentEdit(versioned, edits)])
+    annotated = [types.AnnotatedTextEdit(ANNOTATION, edit.range, edit.new_text) for edit in edits]
+    note = types.ChangeAnnotation(
+        proposal.summary, needs_confirmation=False, description=" ".join(proposal.notes) or None
+    )
+    return types.WorkspaceEdit(
+        document_changes=[types.TextDocumentEdit(versioned, annotated)], change_annotations={ANNOTATION: note}
+    )
 
 
 def watched_globs(suffixes: Iterable[str]) -> Iterator[str]:

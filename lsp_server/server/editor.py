@@ -29,12 +29,24 @@ class Features:
     watched_files: bool = False
     """The client watches files for us once we register for them."""
     progress: bool = False
+    action_literals: bool = False
+    """The client takes code actions, not only commands."""
+    disabled_actions: bool = False
+    """It shows why an action cannot be chosen."""
+    resolves_actions: bool = False
+    """It asks for the edits of an action once that was chosen, and gives `data` back."""
+    document_changes: bool = False
+    """It takes edits against one version of a document."""
+    change_annotations: bool = False
+    apply_edit: bool = False
 
     @classmethod
     def of(cls, capabilities: types.ClientCapabilities) -> "Features":
         workspace = capabilities.workspace
         documents = capabilities.text_document
         window = capabilities.window
+        actions = documents.code_action if documents else None
+        edits = workspace.workspace_edit if workspace else None
         return cls(
             inline_completion=bool(documents and documents.inline_completion),
             completion_registration=bool(
@@ -52,6 +64,17 @@ class Features:
                 and workspace.did_change_watched_files.dynamic_registration
             ),
             progress=bool(window and window.work_done_progress),
+            action_literals=bool(actions and actions.code_action_literal_support),
+            disabled_actions=bool(actions and actions.disabled_support),
+            resolves_actions=bool(
+                actions
+                and actions.data_support
+                and actions.resolve_support
+                and "edit" in actions.resolve_support.properties
+            ),
+            document_changes=bool(edits and edits.document_changes),
+            change_annotations=bool(edits and edits.change_annotation_support),
+            apply_edit=bool(workspace and workspace.apply_edit),
         )
 
 

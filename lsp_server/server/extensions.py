@@ -26,6 +26,9 @@ Commands (`workspace/executeCommand`), all answered with null:
     codehearth.resume
     codehearth.toggleLanguage [language]  switches one language off, or on again, until the server ends
     codehearth.reindex                    reads every workspace folder anew
+    codehearth.act [data]                 carries out a code action that was offered to a client which cannot resolve
+                                          actions; `data` is what the offer carries. The edits come as
+                                          `workspace/applyEdit`
 """
 
 from typing import Any, Literal
@@ -45,8 +48,9 @@ PAUSE = "codehearth.pause"
 RESUME = "codehearth.resume"
 TOGGLE_LANGUAGE = "codehearth.toggleLanguage"
 REINDEX = "codehearth.reindex"
+ACT = "codehearth.act"
 
-COMMANDS = (PAUSE, RESUME, TOGGLE_LANGUAGE, REINDEX)
+COMMANDS = (PAUSE, RESUME, TOGGLE_LANGUAGE, REINDEX, ACT)
 
 State = Literal["starting", "indexing", "loading", "ready", "paused", "off", "error"]
 

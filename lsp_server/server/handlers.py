@@ -15,7 +15,7 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
 
 from lsp_server import paths
-from lsp_server.server import convert, extensions
+from lsp_server.server import actions, convert, extensions
 from lsp_server.server.editor import Features
 from lsp_server.server.session import Session
 from lsp_server.settings import catalogue
@@ -196,6 +196,8 @@ NOTIFICATIONS: Mapping[str, Notification] = {
 REQUESTS: Mapping[str, Request] = {
     types.TEXT_DOCUMENT_INLINE_COMPLETION: inline_completion,
     types.TEXT_DOCUMENT_COMPLETION: completion,
+    types.TEXT_DOCUMENT_CODE_ACTION: actions.code_action,
+    types.CODE_ACTION_RESOLVE: actions.resolve,
     types.WORKSPACE_EXECUTE_COMMAND: execute_command,
     extensions.STATUS: status,
     extensions.WHY: why,
@@ -208,6 +210,7 @@ COMMANDS: Mapping[str, Callable[[Session, list[Any]], None]] = {
     extensions.RESUME: resume,
     extensions.TOGGLE_LANGUAGE: toggle_language,
     extensions.REINDEX: reindex,
+    extensions.ACT: actions.act,
 }
 
 

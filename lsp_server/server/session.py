@@ -15,6 +15,7 @@ from typing import Any
 import attrs
 from lsprotocol import types
 
+from lsp_server.actions.values import Selection
 from lsp_server.cancel import CancelToken
 from lsp_server.completion.model import ModelState
 from lsp_server.completion.query import Answer, Explanation, Query, Silence
@@ -30,7 +31,7 @@ from lsp_server.server.progress import Bars
 from lsp_server.server.shelf import Shelf
 from lsp_server.server.status import StatusBoard
 from lsp_server.settings import Settings, read
-from lsp_server.text import Encoding
+from lsp_server.text import Encoding, Span
 
 logger = logging.getLogger("codehearth.server.session")
 
@@ -167,6 +168,17 @@ class Session:
             folder=folder.path if folder is not None else None,
             automatic=automatic,
             popup=popup,
+            repository=folder.repository if folder is not None else "",
+        )
+
+    def selection(self, document: Document, span: Span) -> Selection:
+        """Like `query`, for code actions."""
+        folder = self.folders.folder_of(document.path)
+        return Selection(
+            document=document,
+            span=span,
+            settings=self.settings,
+            folder=folder.path if folder is not None else None,
             repository=folder.repository if folder is not None else "",
         )
 

@@ -49,6 +49,8 @@ class Wire:
     ) -> None:
         """`folder` is the working folder, as editors set it to the workspace; `configuration` answers our section."""
         self.configuration = configuration
+        self.answers: dict[str, Json] = {}
+        """What the server's own requests are answered with, by method; null where nothing is said."""
         self.messages: list[Json] = []
         self.changed = threading.Condition()
         self.ended = False
@@ -235,7 +237,9 @@ class Wire:
             self.changed.notify_all()
 
     def _answer(self, message: Json) -> None:
-        result = [self.configuration] if message["method"] == "workspace/configuration" else None
+        result = self.answers.get(message["method"])
+        if message["method"] == "workspace/configuration":
+            result = [self.configuration]
         try:
             self.send({"id": message["id"], "result": result})
         except (OSError, ValueError):  # The server has gone, or the test is over.

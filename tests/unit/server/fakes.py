@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import attrs
 
+from lsp_server.actions.values import Offer, Progress, Proposal, Refusal, Selection
 from lsp_server.cancel import CancelToken
 from lsp_server.completion.model import ModelState
 from lsp_server.completion.query import Answer, Completion, Query
@@ -108,6 +109,12 @@ class FakeCore:
         here = Span(query.offset, query.offset)
         explanation = attrs.evolve(nothing.explanation, silence=None, mode="line")
         return Answer((Completion(self.text, here, from_cache=False),), superseded=False, explanation=explanation)
+
+    async def offers(self, selection: Selection) -> list[Offer]:
+        return []
+
+    async def propose(self, selection: Selection, kind: str, key: str, progress: Progress) -> Proposal | Refusal:
+        return Refusal("This cannot be done here.")
 
     def opened(self, document: Document) -> None: ...
 
