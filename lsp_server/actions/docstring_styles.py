@@ -50,6 +50,9 @@ _GOOGLE_ENTRY = re.compile(r"^[ \t]+\*{0,2}[a-z_]\w*( \(.+\))?:(?:\s|$)", re.MUL
 _GOOGLE_ARGS = re.compile(r"^[ \t]*Arg(?:ument)?s:[ \t]*\r?\n((?:[ \t]+[^\"'\s].*\n?)+)", re.MULTILINE)
 _TRIPLE = re.compile(r"(\"\"\"|''')(?:.*?)\1", re.DOTALL)
 
+_CODE = re.compile(r"(?<![`:\w])`([^`]+)`(?![`\w])")
+"""Code in single backticks; roles (:class:`Shop`) have a meaning of their own."""
+
 FIELD = re.compile(rf"^\s*:(?P<field>{'|'.join(_FIELDS)})\b(?P<rest>[^:\n]*):")
 """One field of the Sphinx style; `rest` holds an optional type and the name."""
 
@@ -64,7 +67,7 @@ class Style:
 
     def quoted(self, text: str) -> str:
         """`names` in backticks, as this style marks code."""
-        return text if self.name == "google" else re.sub(r"`+([^`]+)`+", r"``\1``", text)
+        return text if self.name == "google" else _CODE.sub(r"``\1``", text)
 
 
 def style_of(text: str) -> StyleName | None:

@@ -22,6 +22,7 @@ from lsp_server.actions.documentation import KIND
 from lsp_server.actions.documentation_words import phrase, says_more
 from lsp_server.evaluate import product
 from lsp_server.evaluate.client import EditorClient, OpenFile
+from lsp_server.evaluate.figures import living_in
 from lsp_server.evaluate.indexing import installed_package
 from lsp_server.evaluate.wire import Json, RequestFailed
 from lsp_server.text import LineIndex, Span
@@ -68,7 +69,7 @@ Documenter = Callable[[Task, str], Awaitable[str | Refused]]
 @attrs.frozen
 class Judged:
     """One documented function. extra: parameters that are documented and do not exist; lines_kept: nothing but lines
-    of documentation came in; more: the summary says more than the name; template_more: one made without a model."""
+    of documentation came in; more: the summary says more than the name; by_model: it is not the template's."""
 
     task: Task
     summary: str
@@ -78,22 +79,24 @@ class Judged:
     lines_kept: bool
     stable: bool
     more: bool
-    template_more: bool
+    by_model: bool
 
 
 @attrs.frozen
 class DocumentingFigures:
     """Shares are of `documented`, between 0 and 1, and null where nothing was documented.
 
-    refused: reason to count. phantoms: documented parameters that do not exist, over all functions. summary_more and
-    template_more: a content word (no stop word, ending cut off) that the function's name does not have; the template
-    is the same generator without a model: a sentence from the body's syntax, else the words of the name. by_model: the
-    summary is another sentence than the template's, so the model wrote it.
+    refused: reason to count. offered: functions for which the action was in the menu, documented or given up later.
+    phantoms: documented parameters that do not exist, over all functions. summary_more, template_more: share of
+    `offered` whose summary has a content word (no stop word, ending cut off) that the function's name does not have;
+    the template is the same generator without a model: a sentence from the body's syntax, else the words of the name.
+    by_model: share of `offered` whose summary the model wrote, as it is another sentence than the template's.
     """
 
     seed: int
     model: str
     functions: int
+    offered: int
     documented: int
     refused: Mapping[str, int]
     parameters_exact: float | None
@@ -143,7 +146,7 @@ async def judge(task: Task, document: Documenter) -> Judged | Refused:
         lines_kept=_only_documentation_came(task.text, text),
         stable=again == text or (isinstance(again, Refused) and not again.offered),
         more=says_more(summary, [task.name]),
-        template_more=says_more(template(task), [task.name]),
+        by_model=" ".join(summary.split()).replace("``", "`") != template(task),
     )
 
 
@@ -153,10 +156,12 @@ async def measure(
     """All tasks, one after the other."""
     judged: list[Judged] = []
     refused: Counter[str] = Counter()
+    given_up: list[Task] = []
     for done, task in enumerate(tasks, 1):
         result = await judge(task, document)
         if isinstance(result, Refused):
             refused[result.reason] += 1
+            given_up += [task] if result.offered else []
         else:
             judged.append(result)
         if on_task is not None:
@@ -165,6 +170,11 @@ async def measure(
     def share(of: Callable[[Judged], bool]) -> float | None:
         return round(sum(map(of, judged)) / len(judged), 4) if judged else None
 
+    offered = [*(one.task for one in judged), *given_up]
+
+    def share_of_offered(count: int) -> float | None:
+        return round(count / len(offered), 4) if offered else None
+
     def sound(one: Judged) -> bool:
         return one.exact and one.same_program and one.lines_kept and one.stable
 
@@ -172,6 +182,7 @@ async def measure(
         seed=seed,
         model=model,
         functions=len(tasks),
+        offered=len(offered),
         documented=len(judged),
         refused=dict(refused),
         parameters_exact=share(lambda one: one.exact),
@@ -179,9 +190,9 @@ async def measure(
         same_program=share(lambda one: one.same_program),
         lines_kept=share(lambda one: one.lines_kept),
         second_unchanged=share(lambda one: one.stable),
-        summary_more=share(lambda one: one.more),
-        template_more=share(lambda one: one.template_more),
-        by_model=share(lambda one: " ".join(one.summary.split()).replace("``", "`") != template(one.task)),
+        summary_more=share_of_offered(sum(one.more for one in judged)),
+        template_more=share_of_offered(sum(says_more(template(task), [task.name]) for task in offered)),
+        by_model=share_of_offered(sum(one.by_model for one in judged)),
         faults=tuple(f"{one.task.path.name}:{one.task.name}" for one in judged if not sound(one)),
     )
 
@@ -268,15 +279,19 @@ async def measure_server(
     model: str,
     seed: int = 1,
     count: int = 100,
-    home: Path | None = None,
+    home: Path,
     packages: Sequence[str] = PACKAGES,
     on_task: Callable[[int], None] | None = None,
 ) -> DocumentingFigures:
-    """Copies the packages into `workspace`, an empty folder, and measures with the real server and this model."""
+    """Copies the packages into `workspace`, an empty folder, and measures with the real server and this model.
+
+    home: an empty folder for the server and its engine, which has ended afterwards. model: a name or a path. Raises
+    ServerError where the server or the model cannot be used.
+    """
     for package in packages:
         _copied(installed_package(package), workspace / package)
     tasks = choose(workspace, seed, count)
-    async with ActionEditor([workspace], home=home, options={"model": model}) as editor:
+    async with living_in(home), ActionEditor([workspace], home=home, options={"model": model}) as editor:
         first = editor.open(tasks[0].path, tasks[0].text)
         status = await product.wait_until_ready(editor, 600)
         editor.close(first)

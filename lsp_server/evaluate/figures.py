@@ -132,7 +132,7 @@ async def measure(options: Options, home: Path, tell: Tell) -> Figures:
     if options.shape:
         tell("writing a random model", 0, None)
         shaped = await asyncio.to_thread(shapes.cached, shapes.QWEN_0_5B)
-    async with _living_in(home):
+    async with living_in(home):
         start = await _starts(3 if options.quick else 5, tell)
         folder = home / "workspaces" / trace.header.package
         trace.lay_out(folder)
@@ -310,7 +310,7 @@ def _vocabulary(model: Path) -> Iterator[baseline.Vocabulary]:
 
 
 @asynccontextmanager
-async def _living_in(home: Path) -> AsyncIterator[None]:
+async def living_in(home: Path) -> AsyncIterator[None]:
     """Everything that this process starts or asks belongs to `home` for a while; no engine stays behind in it."""
     before = os.environ.get(paths.HOME_VARIABLE)
     os.environ[paths.HOME_VARIABLE] = str(home)
