@@ -20,6 +20,7 @@ COMMANDS: Mapping[str, str] = {
     "engine": "the process that owns the model; servers start it by themselves",
     "complete": "complete FILE:LINE:COLUMN once and print the text",
     "why": "say what the last suggestion in an open editor was built from",
+    "act": "carry out a code action at FILE:RANGE and print the diff",
     "index": "index a folder and say what was found and how long it took",
     "models": "find, import and choose models that are on this machine",
     "doctor": "check this machine and say what would make completion better",

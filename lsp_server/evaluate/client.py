@@ -200,6 +200,12 @@ class EditorClient(ServerProcess):
         text_document: dict[str, Json] = {
             "synchronization": {"dynamicRegistration": True, "didSave": True},
             "completion": {"completionItem": {"snippetSupport": True}, "contextSupport": True},
+            "codeAction": {
+                "codeActionLiteralSupport": {"codeActionKind": {"valueSet": ["refactor"]}},
+                "disabledSupport": True,
+                "dataSupport": True,
+                "resolveSupport": {"properties": ["edit"]},
+            },
         }
         if self._inline_completion:
             text_document["inlineCompletion"] = {"dynamicRegistration": True}
@@ -215,6 +221,7 @@ class EditorClient(ServerProcess):
                 "workspace": {
                     "configuration": True,
                     "workspaceFolders": True,
+                    "workspaceEdit": {"documentChanges": True, "changeAnnotationSupport": {}},
                     "didChangeConfiguration": {"dynamicRegistration": True},
                     "didChangeWatchedFiles": {"dynamicRegistration": True, "relativePatternSupport": True},
                 },
