@@ -31,6 +31,8 @@ _MARKUP = re.compile(r"^(?:[-*#>\s]+|:[a-z]+[^:]*:\s*)+")
 _FIELD = re.compile(r"\s*(?::[a-z]+ [^:]*:|:returns?:|:rtype:|@\w+\b).*")
 _ENTRY = re.compile(r"^\*{0,2}\w+\s*(?:\([^)]*\))?\s*:\s+")
 _CODE = re.compile(r"\bdef \w+\(|\bself\.\w+ =|\bimport \w+$|[{};]|==|<\||\|>|->|=>|#|\\|\bTODO\b|\bFIXME\b|https?:")
+_DANGLING = re.compile(r"(?:\s+(?:a|an|and|as|at|by|for|from|in|is|of|on|or|that|the|to|with|which))+$")
+_LONGEST_WORD = 60
 _PAIRS = (("(", ")"), ("[", "]"))
 
 
@@ -60,8 +62,10 @@ def cleaned(text: str) -> str | None:
     text = " ".join(text.replace('"', "'").split())
     end = _SENTENCE_END.search(text)
     text = text[: end.start()] if end is not None else text.rstrip(" .,:;-–—(")
-    text = text.rstrip(" .,:;")
+    text = _DANGLING.sub("", text.rstrip(" .,:;")).rstrip(" .,:;") if end is None else text.rstrip(" .,:;")
     if not text or len(text) > LONGEST_SENTENCE or not text.isprintable() or _CODE.search(text):
+        return None
+    if max(map(len, text.split())) > _LONGEST_WORD:
         return None
     if any(text.count(left) != text.count(right) for left, right in _PAIRS) or text.count("`") % 2:
         return None

@@ -5,6 +5,7 @@ backticks or triple quotes; where the source has those, the answer is empty.
 """
 
 import ast
+import builtins
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -174,12 +175,14 @@ def statement(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef, body:
     )
     if 0 < len(stored) <= 4 and all(stored):
         return f"Set {_listed(stored)}."
+    raised = {id(each.exc) for each in own if isinstance(each, ast.Raise)}
     called = _unique(
         source(each.func, LONGEST_SOURCE)
         for each in own
-        if isinstance(each, ast.Call) and isinstance(each.func, ast.Name | ast.Attribute)
+        if isinstance(each, ast.Call) and isinstance(each.func, ast.Name | ast.Attribute) and id(each) not in raised
     )
-    called = [name for name in called if name.replace(".", "_").isidentifier()]
+    # That a body asks for lengths and types says nothing about what it is for.
+    called = [name for name in called if name.replace(".", "_").isidentifier() and not hasattr(builtins, name)]
     return f"Call {_listed(called[:3])}." if called else ""
 
 

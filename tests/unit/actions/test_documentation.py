@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from lsp_server.actions import edits, signature
 from lsp_server.actions import source as sources
 from lsp_server.actions.documentation import NOTHING_BEYOND, AddDocumentation
+from lsp_server.actions.documentation_words import cleaned, says_more
 from lsp_server.actions.values import Filled, Offer, Proposal, Refusal, Selection, Tools
 from lsp_server.errors import ModelUnavailable
+from lsp_server.evaluate.documenting import documented_parameters
 from lsp_server.settings import Settings
 from lsp_server.text import Span
 from tests import house
@@ -191,6 +193,49 @@ def test_nothing_new_is_not_written() -> None:
     assert result == Refusal(NOTHING_BEYOND)
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("  opens the door. And more", "Opens the door."),
+        ("Opens the door, e.g. the front. Then", "Opens the door, e.g. the front."),
+        ("Opens the door specified by the", "Opens the door specified."),
+        ('Opens the "front" door"""', "Opens the 'front' door."),
+        ("Opens the door.\n\nMore.", "Opens the door."),
+        ("the_door: Opens it for somebody", "Opens it for somebody."),
+        (":param door: It is opened", "It is opened."),
+        ("Opens the door. :param door: What", "Opens the door."),
+        ("`door.open` is called", "`door.open` is called."),
+        ("iOS is started", "iOS is started."),
+        ("Opens (the door", None),
+        ("Opens \\d", None),
+        ("x = {a; b}", None),
+        ("Opens opens the door", None),
+        ("a/" * 40, None),
+        ("...", None),
+        ("", None),
+    ],
+)
+def test_one_clean_sentence_is_left(text: str, expected: str | None) -> None:
+    """Of whatever a model writes into the hole."""
+    assert cleaned(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("sentence", "names", "expected"),
+    [
+        ("Gets the user's name.", ["get_user_name"], False),
+        ("The HTTP server to be used.", ["http_server"], False),
+        ("Parses files.", ["FileParser"], False),
+        ("The directory.", ["dir"], False),
+        ("Reads the file from the disk.", ["read_file"], True),
+        ("Seconds to wait.", ["timeout"], True),
+    ],
+)
+def test_restating_a_name_says_nothing(sentence: str, names: list[str], expected: bool) -> None:
+    """Endings, stop words and abbreviations are no news."""
+    assert says_more(sentence, names) == expected
+
+
 def test_cancelling_stops_between_parts() -> None:
     """The task that is cancelled ends at the model, and nothing swallows it."""
 
@@ -261,8 +306,10 @@ def test_whatever_the_model_says_the_structure_is_right(answers: list[str], mark
     second = again(selection, text)
     assert second is not None
     assert second.reason == "The documentation is complete already."
-    assert ":param phantom:" not in text
-    assert "phantom (int):" not in text
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            named = {each.arg for each in ast.walk(node.args) if isinstance(each, ast.arg)}
+            assert set(documented_parameters(ast.get_docstring(node) or "")) <= named
 
 
 def stripped(text: str) -> str:
