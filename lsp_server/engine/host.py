@@ -182,8 +182,8 @@ class _Host:
     def _emit(self, client: "_Client", number: int | None, outcome: Outcome) -> None:
         self._post(client, _frame(number, outcome))
 
-    def _model_changed(self, state: ModelState, sentence: str, progress: float | None) -> None:
-        self._post(None, protocol.State(state, sentence, progress))
+    def _model_changed(self, state: ModelState, sentence: str, progress: float | None, spec: ModelSpec | None) -> None:
+        self._post(None, protocol.State(state, sentence, progress, spec.path if spec is not None else None))
 
     def _post(self, client: "_Client | None", frame: protocol.EngineFrame) -> None:
         """Hands a frame to the loop. The loop is woken once for all frames that gather until it looks."""

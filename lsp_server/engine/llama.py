@@ -63,11 +63,15 @@ ll.llama_backend_init()
 
 
 class LoadFailure(Exception):
-    """llama.cpp refused a model or a context. `complaints` are its own last words, newest last."""
+    """llama.cpp refused a model or a context. `complaints` are its own last words, newest last.
+
+    Its text is the first of them that names an error; those after it only repeat that something failed.
+    """
 
     def __init__(self) -> None:
         self.complaints = tuple(_complaints)
-        super().__init__(self.complaints[-1] if self.complaints else "llama.cpp gave no reason")
+        errors = [line.rpartition("error loading model: ")[2] for line in self.complaints if "error" in line]
+        super().__init__((*errors, *self.complaints[-1:], "llama.cpp gave no reason")[0])
 
 
 class LlamaFault(Exception):

@@ -222,11 +222,15 @@ class Welcome:
 
 @attrs.frozen
 class State:
-    """Broadcast at every change. progress: 0 to 1 while loading. `off` announces an orderly exit."""
+    """Broadcast at every change. progress: 0 to 1 while loading. `off` announces an orderly exit.
+
+    path: the model that this is about, which may be another client's; None where it is about the engine itself.
+    """
 
     state: Literal["loading", "ready", "unloaded", "failed", "draining", "off"]
     sentence: str = ""
     progress: float | None = None
+    path: str | None = None
 
 
 @attrs.frozen

@@ -60,7 +60,8 @@ Loader = Callable[[ModelSpec, Callable[[float], bool]], ReadyModel]
 
 Outcome = Piece | Done | ModelFacts | ServerError
 ModelState = Literal["loading", "ready", "unloaded", "failed"]
-StateReport = Callable[[ModelState, str, float | None], None]
+StateReport = Callable[[ModelState, str, float | None, ModelSpec | None], None]
+"""The state, a sentence, how far a load is from 0 to 1, and the model that is meant unless it is none."""
 
 
 @attrs.define(eq=False)
@@ -174,7 +175,7 @@ class Scheduler:
                 # One fault must not end the thread. What llama.cpp holds afterwards is unknown: begin anew.
                 logger.exception("The model thread failed")
                 self._drop_model()
-                self._report("unloaded", "The model failed and will be loaded again.", None)
+                self._report("unloaded", "The model failed and will be loaded again.", None, None)
                 with self._condition:
                     lost = [other for other in self._jobs if other is job or other.answer is not None]
                 for other in lost:
@@ -212,7 +213,7 @@ class Scheduler:
             if unload:
                 if self._model is not None:
                     self._drop_model()
-                    self._report("unloaded", "The model rests until it is needed.", None)
+                    self._report("unloaded", "The model rests until it is needed.", None, None)
             elif self._model is not None:
                 self._model.measure(interrupted=lambda: bool(self._jobs) or self._stopping)
                 self._measuring = False
@@ -246,18 +247,18 @@ class Scheduler:
             nonlocal shown
             if time.monotonic() - shown >= _PROGRESS_S:
                 shown = time.monotonic()
-                self._report("loading", "The model is being loaded.", value)
+                self._report("loading", "The model is being loaded.", value, job.spec)
             return not self._stopping
 
-        self._report("loading", "The model is being loaded.", 0.0)
+        self._report("loading", "The model is being loaded.", 0.0, job.spec)
         try:
             self._model = self._load(job.spec, progress)
         except ServerError as problem:
             self._failure = (job.spec, time.monotonic(), problem)
-            self._report("failed", str(problem), None)
+            self._report("failed", str(problem), None, job.spec)
             raise
         self._failure = None
-        self._report("ready", f"{self._model.facts.name} is ready.", None)
+        self._report("ready", f"{self._model.facts.name} is ready.", None, job.spec)
 
     def _step(self, job: Job) -> None:
         assert job.request is not None

@@ -136,6 +136,9 @@ class Session:
             case protocol.State(state="draining" | "off"):
                 self.orderly = True
                 self.alive = False  # what is under way is still answered; what is new goes to the next engine
+            case protocol.State(path=str(path)) if self._spec is not None and path != self._spec.path:
+                # Another window's model took the place of ours, whatever became of it.
+                self._on_state(EngineState("unloaded"))
             case protocol.State(state=("loading" | "ready" | "unloaded" | "failed") as state):
                 self._on_state(EngineState(state, frame.sentence, frame.progress))
             case _:

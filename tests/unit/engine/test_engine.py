@@ -327,6 +327,23 @@ async def test_two_clients_may_name_two_models(make_client: MakeClient, tmp_path
     assert (await two.model()).spec.path == str(other)
 
 
+async def test_a_window_hears_nothing_of_another_windows_model(make_client: MakeClient, tmp_path: Path) -> None:
+    """Neither of its failure, which is kept for newcomers, nor of its loading: its own is only not loaded meanwhile."""
+    broken = make_client(spec=ModelSpec(str(tmp_path / "missing.gguf")))
+    with pytest.raises(ModelUnavailable):
+        await broken.model()
+    heard: list[EngineState] = []
+    good = make_client(on_state=heard.append)
+    await good.model()
+    assert [state for state in heard if state.state == "failed"] == []
+    heard.clear()
+    broken.use(ModelSpec(str(tmp_path / "gone.gguf")))
+    with pytest.raises(ModelUnavailable):
+        await broken.model()
+    await until(lambda: heard)
+    assert {state.state for state in heard} == {"unloaded"}
+
+
 async def test_the_command_stops_a_running_engine(make_client: MakeClient) -> None:
     client = make_client()
     await client.model()

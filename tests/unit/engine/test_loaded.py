@@ -1,6 +1,7 @@
 """The embedded model in this process: tokens, KV cache, interruption, and files that cannot be loaded."""
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -149,6 +150,7 @@ def test_threads_that_come_to_a_standstill_are_halved_at_once(model: LoadedModel
     try:
         model._spec = attrs.evolve(model._spec, threads=None)
         model._speed = attrs.evolve(kept, threads=4, prefill_threads=4, decode_rate=1000.0)
+        model._strained, model._measured_at = False, time.monotonic()  # whatever this machine did meanwhile
         model._notice(0.02)
         assert (model._speed.threads, model._strained) == (4, False)
         model._notice(0.25)
@@ -215,6 +217,14 @@ def test_an_unknown_architecture_is_told_as_such(tmp_path: Path) -> None:
     writer.write_tensors_to_file()
     writer.close()
     with pytest.raises(ModelUnavailable, match="does not know the kind of model"):
+        LoadedModel(ModelSpec(str(path)), progress=lambda _value: True)
+
+
+def test_what_llama_cpp_found_wrong_is_told(tmp_path: Path) -> None:
+    """Its first complaint says what is missing; its last one only that it failed."""
+    path = tmp_path / "renamed.gguf"
+    path.write_bytes(MODEL.read_bytes().replace(b"blk.0.attn_q.weight", b"blk.0.attn_x.weight"))
+    with pytest.raises(ModelUnavailable, match=r"blk\.0\.attn_q\.weight"):
         LoadedModel(ModelSpec(str(path)), progress=lambda _value: True)
 
 

@@ -89,7 +89,7 @@ class Stage:
         self.models: list[Model] = []
         self.states: list[str] = []
         self.problem: ServerError | None = None
-        self.scheduler = Scheduler(self._load, lambda state, _sentence, _progress: self.states.append(state))
+        self.scheduler = Scheduler(self._load, lambda state, *_: self.states.append(state))
 
     def _load(self, spec: ModelSpec, progress: Callable[[float], bool]) -> Model:
         if self.problem is not None:
