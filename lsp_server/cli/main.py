@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, str] = {
     "models": "find, import and choose models that are on this machine",
     "doctor": "check this machine and say what would make completion better",
     "bench": "replay an editing trace through the real server and measure",
+    "eval": "measure a code action on held-out packages",
     "demo": "show completions for real code, the truth beside them",
 }
 
