@@ -28,7 +28,7 @@ from lsp_server.completion.prompts import path_of
 from lsp_server.completion.query import Query
 from lsp_server.errors import EngineUnavailable, ModelUnavailable, ServerError
 from lsp_server.index.values import IndexReader
-from lsp_server.syntax.trees import SyntaxTree
+from lsp_server.syntax.trees import Scope, SyntaxTree
 from lsp_server.text import LineIndex, Span
 
 KIND = "refactor.rewrite.documentation"
@@ -40,6 +40,7 @@ ENTRY_TOKENS = 40
 NOTHING_BEYOND = "The model had nothing to say beyond the name."
 _WIDTHS = (79, 88, 100)
 _HOLE = "\x00"
+_OPENING = re.compile(r"[rRuU]?(\"{3}|'{3}|\"|')")
 _WITNESSES = (["Args", "Returns", "Raises"], ["Parameters", "Returns", "Raises"], ["param", "returns", "rtype"])
 """Words that chunks documented in each of the styles hold."""
 
@@ -55,7 +56,7 @@ class AddDocumentation:
         text, span = selection.document.text, _narrowed(selection)
         if not _may_touch(text, span, tree):
             return []
-        source = sources.read(text, span)
+        source = _read(text, span, tree)
         if source is None:
             return [_offer("Add documentation", "", "The file does not parse here.")]
         definition = signature.touched(source, span)
@@ -121,11 +122,27 @@ def _may_touch(text: str, span: Span, tree: SyntaxTree) -> bool:
     """Cheaply, by the incremental tree: most cursors stand in no header, and nobody waits for a parse of the file."""
     if span.end > span.start or _line_begins(text, span.start, "@"):
         return True
-    for scope in tree.scopes(min(span.start + 1, len(text))):
-        first = text[scope.body.start : scope.body.start + 4].lstrip("rRuU")
-        if span.start <= scope.body.start or first.startswith(('"', "'")):
+    for scope in _scopes(text, span, tree):
+        opening = _OPENING.match(text, scope.body.start)
+        end = text.find(opening[1], opening.end()) if opening is not None else scope.body.start
+        if span.start <= end + 3 or end < 0:
             return True
     return False
+
+
+def _scopes(text: str, span: Span, tree: SyntaxTree) -> tuple[Scope, ...]:
+    return tree.scopes(min(span.start + 1, len(text)))
+
+
+def _read(text: str, span: Span, tree: SyntaxTree) -> Source | None:
+    """The source of the outermost definition alone, as far as that is enough: most files are much longer."""
+    scopes = _scopes(text, span, tree) if span.start == span.end else ()
+    if scopes and scopes[0].header.start == line_start(text, scopes[0].header.start):
+        part = Span(scopes[0].header.start, scopes[0].span.end)
+        module = sources.parsed(text[part.start : part.end])
+        if module is not None and module.body:
+            return Source(text, module, part, partial=True)
+    return sources.read(text, span)
 
 
 def _line_begins(text: str, offset: int, beginning: str) -> bool:
@@ -270,7 +287,10 @@ class _Writer:
         except (ModelUnavailable, EngineUnavailable):
             self.model = False
             return ""
-        return beginning + filled.text if filled.text.strip() else ""
+        answer = filled.text.strip()
+        if beginning and answer[:1].isupper() and answer[1:2].islower():
+            answer = answer[0].lower() + answer[1:]
+        return beginning + answer if answer else ""
 
     def _with(self, part: Part, text: str) -> tuple[str, ...]:
         prepared = self._prepared

@@ -20,6 +20,7 @@ _PLAIN_BASES = frozenset({"object", "Protocol", "Generic", "ABC", "NamedTuple", 
 _GENERATORS = frozenset(
     {"Iterator", "Iterable", "Generator", "AsyncIterator", "AsyncIterable", "AsyncGenerator", "Collection"}
 )
+_FORWARD = re.compile(r"['\"]([\w.\[\], |]+)['\"]")
 _AWKWARD = re.compile(r"[\\`\n\r\t\x00]|\"\"\"|'''")
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 
@@ -37,7 +38,8 @@ def annotation(node: ast.expr | None) -> str:
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         text = " ".join(node.value.split())
         return text if len(text) <= LONGEST_ANNOTATION and text.isprintable() and not _AWKWARD.search(text) else ""
-    return source(node, LONGEST_ANNOTATION)
+    text = source(node, LONGEST_ANNOTATION)
+    return text if "Literal" in text or "Annotated" in text else _FORWARD.sub(r"\1", text)
 
 
 def last_name(node: ast.expr | None) -> str:

@@ -4,6 +4,7 @@ import ast
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -59,16 +60,16 @@ def offered(selection: Selection) -> Offer | None:
     return offers[0] if offers else None
 
 
-def proposed(selection: Selection, answers: Sequence[str] = ()) -> Proposal | Refusal:
+def proposed(selection: Selection, answers: Sequence[str] = (), *, reader: Any = None) -> Proposal | Refusal:
     offer, tree = offered(selection), house.tree(selection.document.text)
     assert offer is not None
     assert tree is not None
     assert not offer.reason
-    return asyncio.run(ACTION.propose(selection, offer, tree, Tools(Script(answers))))
+    return asyncio.run(ACTION.propose(selection, offer, tree, Tools(Script(answers), reader)))
 
 
-def documented(selection: Selection, answers: Sequence[str] = ()) -> str:
-    result = proposed(selection, answers)
+def documented(selection: Selection, answers: Sequence[str] = (), *, reader: Any = None) -> str:
+    result = proposed(selection, answers, reader=reader)
     assert isinstance(result, Proposal), result
     return edits.applied(selection.document.text, result.edits)
 
