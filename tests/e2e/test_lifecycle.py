@@ -192,6 +192,7 @@ def test_it_starts_within_a_second_and_quietly(start: Start) -> None:
         (["serve", "--help"], 0, "--log-file"),
         (["dance"], 2, "invalid choice"),
         (["serve", "--colour"], 2, "unrecognized"),
+        (["engine", "--idle-exit-seconds", "nan"], 2, "nan is no number above 0"),
         (["--log-file", "/no/such/folder/log"], 1, "Choose another --log-file."),
     ],
 )
