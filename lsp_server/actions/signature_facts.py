@@ -183,8 +183,13 @@ def statement(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef, body:
         for each in own
         if isinstance(each, ast.Call) and isinstance(each.func, ast.Name | ast.Attribute) and id(each) not in raised
     )
-    # That a body asks for lengths and types says nothing about what it is for.
-    called = [name for name in called if name.replace(".", "_").isidentifier() and not hasattr(builtins, name)]
+    # Neither a length or a type that is asked for nor a method of a local object says what the body is for.
+    local = {each.id for each in own if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)}
+    called = [
+        name
+        for name in called
+        if name.replace(".", "_").isidentifier() and name.split(".")[0] not in local and not hasattr(builtins, name)
+    ]
     return f"Call {_listed(called[:3])}." if called else ""
 
 
