@@ -31,8 +31,11 @@ ONE, ALL = "one", "all"
 NAME_TOKENS = 12
 """Longest name asked for; identifiers are a few tokens."""
 
-LEAST_LOGPROB = -3.0
-"""Mean per token. Below it the model guesses among twenty words or more, and the expression's own word is better."""
+STOP = ("\n", "=", ":", "(", ",", "#")
+"""What ends a name where somebody assigns to it. Not a blank: some vocabularies begin words with one."""
+
+LEAST_LOGPROB = -2.0
+"""Mean per token. Below it the model guesses among seven words or more, and the expression's own word is better."""
 
 UNPROVEN = "It could not be proven that the program stays the same."
 TOO_DEEP = "The file is nested too deeply to be analysed."
@@ -115,13 +118,15 @@ def extractions(selection: Selection, tree: SyntaxTree) -> dict[str, Extraction]
     if isinstance(selected, str):
         return selected
     place = places.placed(source, selected.node)
-    if isinstance(place, str):
-        return place
-    used = places.used_names(source, place.scope)
-    found = {ONE: Extraction(source, place, (selected.node,), selected.node, selected.spans, used)}
-    if (more := occurrences.shared(source, place)) is not None:
-        found[ALL] = Extraction(source, more[0], more[1], selected.node, selected.spans, used)
-    return found
+    scope = places.scope_of(source, selected.node)
+    found = {}
+    if scope is not None:
+        used = places.used_names(source, scope)
+        if not isinstance(place, str):
+            found[ONE] = Extraction(source, place, (selected.node,), selected.node, selected.spans, used)
+        if (more := occurrences.shared(source, selected.node, scope)) is not None:
+            found[ALL] = Extraction(source, more[0], more[1], selected.node, selected.spans, used)
+    return found or (place if isinstance(place, str) else UNPROVEN)
 
 
 def proven_edits(extraction: Extraction, name: str, tree: SyntaxTree) -> tuple[Replacement, ...] | None:
@@ -148,7 +153,7 @@ async def _named(extraction: Extraction, tools: Tools) -> tuple[str, tuple[str, 
     """The model's word, else one from the expression, with a note where there was no model to ask."""
     plain = extraction.plain_name()
     try:
-        filled = await tools.ask.fill(*_hole(extraction), max_tokens=NAME_TOKENS, stop=("\n", " ", "=", ":", "("))
+        filled = await tools.ask.fill(*_hole(extraction), max_tokens=NAME_TOKENS, stop=STOP)
     except ServerError as error:
         return plain, (f"The name comes from the expression, because the model did not answer: {error.sentence}",)
     return _trusted(filled, extraction) or plain, ()

@@ -8,7 +8,7 @@ only where it is used up at once (compared, computed with, used as an index), be
 import ast
 from collections.abc import Iterator
 
-from lsp_server.actions.extract_variable_effects import Names, bound, has_effect, is_harmless, names_bound
+from lsp_server.actions.extract_variable_effects import Names, Scope, bound, has_effect, is_harmless, names_bound
 from lsp_server.actions.extract_variable_place import Place, placed
 from lsp_server.actions.source import Source
 
@@ -22,11 +22,13 @@ _CONSUMERS = frozenset(
 """Builtins that keep nothing of what they are given."""
 
 
-def shared(source: Source, place: Place) -> tuple[Place, tuple[ast.expr, ...]] | None:
-    """Where to evaluate once, and the occurrences that may then use it, the one at `place` among them; None for fewer
-    than two. In the order of the source."""
-    names = Names(source.module, place.scope, partial=source.partial)
-    equal = sorted(_equal(source, place), key=lambda node: source.span(node).start)
+def shared(source: Source, wanted: ast.expr, scope: Scope) -> tuple[Place, tuple[ast.expr, ...]] | None:
+    """Where to evaluate once, and the occurrences that may then use it, `wanted` among them; None for fewer than two.
+
+    In the order of the source. The wanted one may stand where it could not be taken out alone (`a.b if a.b else c`).
+    """
+    names = Names(source.module, scope, partial=source.partial)
+    equal = sorted(_equal(wanted, scope), key=lambda node: source.span(node).start)
     if len(equal) < 2:
         return None
     for node in equal:
@@ -36,20 +38,20 @@ def shared(source: Source, place: Place) -> tuple[Place, tuple[ast.expr, ...]] |
         start = source.span(first.statement).start
         end = source.span(first.block[-1]).end
         within = [node for node in equal if start <= source.span(node).start < end]
-        while len(within) > 1 and place.node in within:
+        while len(within) > 1 and wanted in within:
             if _indistinguishable(source, first, within, names):
                 return first, tuple(within)
             within.pop()
     return None
 
 
-def _equal(source: Source, place: Place) -> Iterator[ast.expr]:
+def _equal(wanted: ast.expr, scope: Scope) -> Iterator[ast.expr]:
     """What reads the same in the scope itself, without what lies in definitions, comprehensions, f-strings, types."""
-    wanted = ast.dump(place.node)
-    waiting: list[ast.AST] = list(place.scope.body)
+    looks = ast.dump(wanted)
+    waiting: list[ast.AST] = list(scope.body)
     while waiting:
         node = waiting.pop()
-        if isinstance(node, type(place.node)) and ast.dump(node) == wanted:
+        if isinstance(node, type(wanted)) and ast.dump(node) == looks:
             yield node
             continue
         if isinstance(node, (*_SCOPES, *_COMPREHENSIONS, *_NOT_VALUES)):

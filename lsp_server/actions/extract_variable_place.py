@@ -120,6 +120,17 @@ def placed(source: Source, node: ast.expr) -> Place | str:
     return Place(node, statement, block, scope, whole)
 
 
+def scope_of(source: Source, node: ast.AST) -> Scope | None:
+    """The function or module that the node's own statement belongs to; None in the body of a class."""
+    while (holder := source.holder(node)) is not None:
+        node = holder.node
+        if isinstance(node, (ast.Module, Function)):
+            return node
+        if isinstance(node, ast.ClassDef):
+            return None
+    return None
+
+
 def used_names(source: Source, scope: Scope) -> frozenset[str]:
     """Every identifier in the scope and below it: a new variable with one of these names could change its meaning."""
     found: set[str] = set()

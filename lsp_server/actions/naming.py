@@ -19,10 +19,12 @@ _SEQUENCES = (ast.List, ast.Tuple, ast.ListComp, ast.GeneratorExp)
 
 
 def cleaned(said: str, used: Container[str], *, constant: bool = False) -> str | None:
-    """The first word the model said as a usable name, in snake case (capitals for constants); None where it is none.
+    """What the model said as a usable name, in snake case (capitals for constants); None where it is none.
 
-    Usable: not in `used`, no keyword, no builtin, not a single letter, not longer than `LONGEST`, not private.
+    Usable: one word of two letters to `LONGEST`, not in `used`, no keyword, no builtin, not private.
     """
+    if _WORD.fullmatch(said.strip()) is None:
+        return None
     name = _formed(said, constant)
     return None if name is None or _is_taken(name, used) else name
 

@@ -44,7 +44,7 @@ def extracts(before: Source, after: Source, scope: ast.AST, name: str, uses: int
         return False
     back = _Inlining(name)
     back.visit(twin)
-    undone = back.assignments == 1 and back.uses == uses and not back.others
+    undone = back.assignments == 1 and back.uses == back.dominated == uses and not back.others
     return undone and sources.equal(after.module, before.module)
 
 
@@ -63,11 +63,13 @@ def _twin(before: Source, after: Source, node: ast.AST) -> ast.AST | None:
 
 
 class _Inlining(ast.NodeTransformer):
-    """Undoes an extraction, in place: the assignment must come before every use of its name."""
+    """Undoes an extraction, in place."""
 
     def __init__(self, name: str) -> None:
         self.assignments = 0
         self.uses = 0
+        self.dominated = 0
+        """Uses in the same block after the assignment: every other one might come without it."""
         self.others = False
         """Whether the name stands anywhere else: as a parameter, a definition, an import, another target."""
         self._name = name
@@ -95,7 +97,8 @@ class _Inlining(ast.NodeTransformer):
                 case ast.Assign(targets=[ast.Name(id=self._name)]):
                     self.assignments += 1
                     self._value = statement.value
-                    if _uses(block, self._name):
+                    self.dominated = _uses(block[place + 1 :], self._name)
+                    if self.dominated:
                         del block[place]
                     else:
                         block[place] = ast.Expr(statement.value)
@@ -106,9 +109,6 @@ _NAMING = frozenset({"arg", "name", "asname", "names", "rest"})
 """Fields that hold names which are no `ast.Name`."""
 
 
-def _uses(block: list[ast.stmt], name: str) -> bool:
-    return any(
-        isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load)
-        for statement in block
-        for node in ast.walk(statement)
-    )
+def _uses(block: list[ast.stmt], name: str) -> int:
+    nodes = (node for statement in block for node in ast.walk(statement))
+    return sum(isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load) for node in nodes)
