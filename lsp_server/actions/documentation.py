@@ -77,12 +77,12 @@ class AddDocumentation:
         for number, part in enumerate(prepared.plan.parts):
             tools.progress(_sentence(part), 100 * number // len(prepared.plan.parts))
             if not await writer.write(part):
-                return Refusal(NOTHING_BEYOND)
+                return Refusal(writer.trouble or NOTHING_BEYOND)
         edits = writer.edits()
         fault = await asyncio.to_thread(documentation_proof.fault, prepared.source, prepared.plan.definition, edits)
         if fault:
             return Refusal(f"Nothing is changed, because {fault}.")
-        notes = () if writer.model else ("The model was not available; only what the source says was written.",)
+        notes = (f"{writer.trouble} Only what the source says was written.",) if writer.trouble else ()
         return Proposal(edits, offer.title, notes)
 
 
@@ -231,10 +231,10 @@ def _sentence(part: Part) -> str:
 
 
 class _Writer:
-    """The documentation while it is written. `model`: whether there is one to ask."""
+    """The documentation while it is written. `trouble`: why there is no model to ask, in sentences; else empty."""
 
     def __init__(self, prepared: _Prepared, ask: Ask) -> None:
-        self.model = True
+        self.trouble = ""
         self._prepared = prepared
         self._ask = ask
         plan = prepared.plan
@@ -276,7 +276,7 @@ class _Writer:
         return ""
 
     async def _asked(self, part: Part, beginning: str, tokens: int) -> str:
-        if not self.model:
+        if self.trouble:
             return ""
         text = self._prepared.source.text
         edit = self._edit(self._with(part, beginning + _HOLE))
@@ -284,8 +284,8 @@ class _Writer:
         prefix, suffix = text[: edit.span.start] + before, after + text[edit.span.end :]
         try:
             filled = await self._ask.fill(prefix, suffix, max_tokens=tokens, stop=("\n", '"""', "'''"))
-        except (ModelUnavailable, EngineUnavailable):
-            self.model = False
+        except (ModelUnavailable, EngineUnavailable) as error:
+            self.trouble = str(error)
             return ""
         answer = filled.text.strip()
         if beginning and answer[:1].isupper() and answer[1:2].islower():
