@@ -40,6 +40,7 @@ ENTRY_TOKENS = 40
 NOTHING_BEYOND = "The model had nothing to say beyond the name."
 _WIDTHS = (79, 88, 100)
 _HOLE = "\x00"
+_QUOTES = ('"""', "'''")
 _OPENING = re.compile(r"[rRuU]?(\"{3}|'{3}|\"|')")
 _WITNESSES = (["Args", "Returns", "Raises"], ["Parameters", "Returns", "Raises"], ["param", "returns", "rtype"])
 """Words that chunks documented in each of the styles hold."""
@@ -281,9 +282,13 @@ class _Writer:
         text = self._prepared.source.text
         edit = self._edit(self._with(part, beginning + _HOLE))
         before, _, after = edit.text.partition(_HOLE)
+        # Models have learnt words together with the blank before them.
+        before = before.removesuffix(" ") if before.rpartition("\n")[2].strip() else before
         prefix, suffix = text[: edit.span.start] + before, after + text[edit.span.end :]
+        # Some begin a summary on the next line; an entry's next line is another entry's.
+        stop = _QUOTES if part.kind == "summary" and not beginning else ("\n", *_QUOTES)
         try:
-            filled = await self._ask.fill(prefix, suffix, max_tokens=tokens, stop=("\n", '"""', "'''"))
+            filled = await self._ask.fill(prefix, suffix, max_tokens=tokens, stop=stop)
         except (ModelUnavailable, EngineUnavailable) as error:
             self.trouble = str(error)
             return ""

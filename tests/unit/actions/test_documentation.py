@@ -183,7 +183,7 @@ def test_only_what_is_missing_is_asked_for() -> None:
     assert tree is not None
     asyncio.run(ACTION.propose(selection, offer, tree, Tools(script)))
     before, after = script.holes[0]
-    assert before.endswith("        a: One.\n        b: ")
+    assert before.endswith("        a: One.\n        b:")
     assert after == '\n    """\n    return a\n'
     assert len(script.holes) == 2  # b, and what is returned
 
