@@ -7,11 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 ROOT = Path(__file__).resolve().parents[2]
 PLUGIN = ROOT / "editors" / "neovim"
 
 SECONDS = 30.0
 """Deadline of every wait. The first ghost text waits for the server, the engine and the model."""
+
+PATIENCE = 3.0
+"""Seconds until a person would press a key again."""
 
 
 class Neovim:
@@ -75,17 +80,22 @@ class Neovim:
         self._rpc.command(line)
 
     def keys(self, keys: str) -> None:
-        """Types; `<Tab>` and the like are keys. Returns when Neovim has dealt with them."""
+        """Types; `<Tab>` and the like are keys. Neovim may still be at them when this returns."""
         self._rpc.input(keys)
-        self.lua("return 1")
+
+    def mode(self, wanted: str) -> None:
+        """Waits until Neovim is in this mode, as `:help mode()` names it."""
+        self.until(lambda: self._rpc.api.get_mode() == {"mode": wanted, "blocking": False}, f"mode {wanted}")
 
     def goto(self, after: str) -> None:
         """Puts the cursor, in insert mode, behind the first place of this text."""
         row = next(row for row, line in enumerate(self.lines()) if after in line)
         column = len(self.lines()[row].split(after)[0].encode()) + len(after.encode())
         self.keys("<Esc>")
+        self.mode("n")
         self.lua("vim.api.nvim_win_set_cursor(0, {...})", row + 1, max(0, column - 1))
         self.keys("a" if column else "i")
+        self.mode("i")
 
     # Looking
 
@@ -117,12 +127,36 @@ class Neovim:
                 return "\n".join("".join(piece[0] for piece in row_) for row_ in rows)
         return ""
 
+    def screen(self, screen: Any, width: int, height: int) -> Callable[[], Any]:
+        """Attaches a screen, which applies redraw events. The function returned gives it as it is then."""
+        self._rpc.ui_attach(width, height, rgb=True, ext_linegrid=True)
+
+        def latest() -> Any:
+            self.command("redraw!")
+            self._rpc.call("rpcnotify", self._rpc.channel_id, "drawn")
+            while (message := self._rpc.next_message())[1] != "drawn":
+                if message[1] == "redraw":
+                    screen.apply(message[2])
+            return screen
+
+        return latest
+
     def told(self) -> list[str]:
         """Every message to the person so far."""
         return list(self.lua("return _G.told"))
 
     def status(self) -> str:
         return str(self.lua("return require('codehearth').status()"))
+
+    def wait_until_ready(self) -> None:
+        """Until the workspace is indexed and the model loaded."""
+        self.until(
+            lambda: self.lua(
+                "local status = require('codehearth.status').of(require('codehearth').client())\n"
+                "return status and status.state == 'ready' and not status.busy and status.model ~= vim.NIL"
+            ),
+            "a server that is ready",
+        )
 
     def until(self, true: Callable[[], Any], what: str, seconds: float = SECONDS) -> Any:
         """Waits for a state; returns what `true` returned."""
@@ -131,6 +165,16 @@ class Neovim:
             assert time.monotonic() < deadline, f"waited {seconds} s for {what}; {self._facts()}"
             time.sleep(0.02)
         return answer
+
+    def until_asked_again(self, true: Callable[[], Any], what: str) -> Any:
+        """Like `until`, for an answer that may come too late on a busy machine: asks anew at the line's end."""
+        deadline = time.monotonic() + SECONDS
+        while time.monotonic() < deadline - PATIENCE:
+            try:
+                return self.until(true, what, PATIENCE)
+            except AssertionError:
+                self.keys("<Esc>A")
+        return self.until(true, what, PATIENCE)
 
     def why(self) -> Any:
         """The server's explanation of its last answer, or None."""
@@ -155,3 +199,22 @@ def lua_list(words: Sequence[str]) -> str:
 def environment(home: Path) -> dict[str, str]:
     """For a server of this checkout, apart from the user's own."""
     return {"CODEHEARTH_HOME": str(home), "PYTHONPATH": os.pathsep.join([str(ROOT)])}
+
+
+def engines(home: Path) -> list[psutil.Process]:
+    """The engine processes of this home."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        try:
+            if "engine" in (process.info["cmdline"] or []) and process.environ().get("CODEHEARTH_HOME") == str(home):
+                found.append(process)
+        except psutil.Error:  # It has ended, or belongs to somebody else.
+            continue
+    return found
+
+
+def end_engines(home: Path) -> None:
+    """They would end by themselves, minutes after the last editor."""
+    for engine in engines(home):
+        engine.kill()
+        engine.wait(10)

@@ -5,6 +5,7 @@ on; where the exact text matters, the same server answers from a script.
 """
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -12,13 +13,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pygls
 import pytest
 
 from tests.e2e.conftest import Script
 from tests.editors import install_neovim
-from tests.editors.neovim import Neovim, environment, lua_list
+from tests.editors.neovim import PLUGIN, Neovim, end_engines, engines, environment, lua_list
 
 SERVE = [sys.executable, "-P", "-m", "lsp_server", "serve"]
 HOLE = "self._check_token_registered("
@@ -26,10 +26,8 @@ HOLE = "self._check_token_registered("
 
 
 @pytest.fixture(scope="session")
-def program(pytestconfig: pytest.Config) -> Path:
+def program() -> Path:
     """Neovim 0.12 or newer: $NVIM, or what `install_neovim.py` brought."""
-    if not pytestconfig.getoption("--editors", False):
-        pytest.skip("real editors are tested by pytest --editors")
     found = Path(os.environ["NVIM"]) if "NVIM" in os.environ else install_neovim.installed()
     assert found is not None, "there is no Neovim 0.12: run python tests/editors/install_neovim.py"
     return found
@@ -40,8 +38,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Shared by the servers of this file, so that the model is loaded once; its engine ends with the tests."""
     home = tmp_path_factory.mktemp("home")
     yield home
-    for engine in engines(home):
-        engine.kill()
+    end_engines(home)
 
 
 @pytest.fixture
@@ -76,7 +73,7 @@ def start(program: Path, home: Path, tmp_path: Path) -> Iterator[Start]:
             neovim = Neovim(program, tmp_path / "neovim", file=file, setup=setup, environment=environment(home))
             stack.enter_context(neovim)
             if wait:
-                neovim.until(lambda: neovim.status() == "codehearth", "a server that is ready")
+                neovim.wait_until_ready()
             return neovim
 
         yield begin
@@ -91,23 +88,11 @@ def cart(tmp_path: Path) -> Path:
     return file
 
 
-def engines(home: Path) -> list[psutil.Process]:
-    """The engine processes of this home."""
-    found = []
-    for process in psutil.process_iter(["cmdline"]):
-        try:
-            if "engine" in (process.info["cmdline"] or []) and process.environ().get("CODEHEARTH_HOME") == str(home):
-                found.append(process)
-        except psutil.Error:  # It has ended, or belongs to somebody else.
-            continue
-    return found
-
-
 def ask_the_model(neovim: Neovim) -> str:
     """Deletes what follows a call's parenthesis, and returns the ghost text there."""
     neovim.goto(HOLE)
     neovim.keys("<C-o>D")
-    return str(neovim.until(neovim.ghost, "ghost text from the model"))
+    return str(neovim.until_asked_again(neovim.ghost, "ghost text from the model"))
 
 
 def test_the_model_suggests_and_tab_accepts(start: Start, package: Path) -> None:
@@ -119,7 +104,9 @@ def test_the_model_suggests_and_tab_accepts(start: Start, package: Path) -> None
     assert neovim.lines()[neovim.cursor()[0]].endswith(HOLE), "nothing is inserted before it is accepted"
     neovim.keys("<Tab>")
     neovim.until(lambda: HOLE + suggested in neovim.text(), "the accepted text")
-    neovim.keys("<Esc>:write<CR>")
+    neovim.keys("<Esc>")
+    neovim.mode("n")
+    neovim.command("write")
     original = (Path(pygls.__file__).parent / "progress.py").read_text(encoding="utf-8")
     assert file.read_text(encoding="utf-8") == original, "the model wrote what stood there"
 
@@ -159,7 +146,7 @@ def test_a_line_of_it_is_accepted(start: Start, cart: Path, script: Script) -> N
     cart.write_text("def price(items):\n    total = 0\n    \n\n\nprint(price([]))\n", encoding="utf-8")
     neovim = start(cart, script=script, options="settings = { completion = { mode = 'block' } }")
     neovim.goto("    total = 0")
-    neovim.keys("<Esc>jA")
+    neovim.keys("<Down>")
     neovim.until(lambda: neovim.ghost().count("\n") == 2, "a block of ghost text")
     neovim.keys("<M-Down>")
     neovim.until(lambda: neovim.lines()[2] == "    for item in items:", "the first line")
@@ -226,6 +213,7 @@ def test_pause_and_resume(start: Start, cart: Path, script: Script) -> None:
     neovim.until(lambda: (neovim.why() or {}).get("silence") == "paused", "an answer while paused")
     assert neovim.marks("nvim.lsp.inline_completion") == []
     neovim.keys("<Esc>")
+    neovim.mode("n")
     neovim.command("Codehearth resume")
     neovim.until(lambda: neovim.status() == "codehearth", "the statusline")
     neovim.goto("    return ")
@@ -240,6 +228,7 @@ def test_a_language_is_switched_off_and_on(start: Start, cart: Path, script: Scr
     neovim.goto("    return ")
     neovim.until(lambda: (neovim.why() or {}).get("silence") == "language", "an answer")
     neovim.keys("<Esc>")
+    neovim.mode("n")
     neovim.command("Codehearth toggle")
     neovim.until(lambda: len(neovim.told()) == 2, "the answer")
     neovim.goto("    return ")
@@ -254,7 +243,9 @@ def test_the_engine_is_killed_and_comes_back(start: Start, package: Path, home: 
     assert len(before) == 1
     before[0].kill()
     before[0].wait(10)
-    neovim.keys("<Esc>:edit!<CR>")
+    neovim.keys("<Esc>")
+    neovim.mode("n")
+    neovim.command("edit!")
     assert ask_the_model(neovim) == suggested
     after = engines(home)
     assert len(after) == 1
@@ -271,7 +262,7 @@ def test_the_server_is_restarted(start: Start, cart: Path, script: Script) -> No
     neovim.until(
         lambda: neovim.lua("local c = require('codehearth').client() return c and c.id ~= ...", before), "a new server"
     )
-    neovim.until(lambda: neovim.status() == "codehearth", "a new server that is ready")
+    neovim.wait_until_ready()
     neovim.goto("    return ")
     neovim.until(lambda: neovim.ghost() == "total(items)", "ghost text")
     neovim.keys("<Tab>")
@@ -282,7 +273,9 @@ def test_why_shows_what_it_was_built_from(start: Start, package: Path) -> None:
     """A window lists tokens, times and the code of the repository that was in the prompt, each with its reason."""
     neovim = start(package / "progress.py")
     ask_the_model(neovim)
+    neovim.until_asked_again(lambda: neovim.why()["snippets"], "related code")
     neovim.keys("<Esc>")
+    neovim.mode("n")
     neovim.command("Codehearth why")
     neovim.until(lambda: neovim.lua("return vim.bo.filetype") == "codehearth", "the window")
     shown = neovim.text()
@@ -291,7 +284,7 @@ def test_why_shows_what_it_was_built_from(start: Start, package: Path) -> None:
     assert "Code from the repository in the prompt:" in shown
     assert "pygls/protocol/language_server.py  defines LanguageServerProtocol, imported here (outline)" in shown
     neovim.keys("q")
-    assert neovim.lua("return vim.bo.filetype") == "python"
+    neovim.until(lambda: neovim.lua("return vim.bo.filetype") == "python", "the code")
 
 
 def test_why_nothing_is_shown(start: Start, cart: Path, script: Script) -> None:
@@ -301,6 +294,7 @@ def test_why_nothing_is_shown(start: Start, cart: Path, script: Script) -> None:
     neovim.goto("    return ")
     neovim.until(lambda: (neovim.why() or {}).get("silence") == "empty", "an answer")
     neovim.keys("<Esc>")
+    neovim.mode("n")
     neovim.command("Codehearth why")
     neovim.until(lambda: neovim.lua("return vim.bo.filetype") == "codehearth", "the window")
     assert neovim.lines()[0] == "Nothing was shown: The model wrote nothing here."
@@ -318,6 +312,18 @@ def test_checkhealth_runs(start: Start, cart: Path, script: Script) -> None:
     assert "OK Model: " in report
     assert "WARNING copilot.lua shows ghost text, too." in report
     assert "ERROR" not in report
+
+
+def test_help_has_every_topic(program: Path, tmp_path: Path) -> None:
+    """The help file has no tag twice, and what other pages name is found in it."""
+    copy = tmp_path / "help"
+    shutil.copytree(PLUGIN / "doc", copy / "doc", ignore=shutil.ignore_patterns("tags"))
+    with Neovim(program, tmp_path / "neovim", setup=f"vim.opt.runtimepath:append([[{copy}]])") as neovim:
+        neovim.command(f"helptags {copy / 'doc'}")
+        page = (PLUGIN / "doc" / "codehearth.txt").read_text(encoding="utf-8")
+        for topic in [*re.findall(r"\|(codehearth[-\w]*)\|", page), ":Codehearth"]:
+            neovim.command(f"help {topic}")
+            assert f"*{topic}*" in neovim.lua("return vim.api.nvim_get_current_line()")
 
 
 def test_the_command_is_missing(program: Path, cart: Path, tmp_path: Path) -> None:
