@@ -1,9 +1,11 @@
 """What a person hears of model and engine: the service's word, and the engine's where the service does not ask."""
 
+import subprocess
 from collections.abc import Callable
 
 import pytest
 
+from lsp_server.cli import core
 from lsp_server.cli.core import ServedCore
 from lsp_server.completion.model import ModelState
 from lsp_server.engine.client import EngineState
@@ -76,3 +78,11 @@ async def test_what_a_person_must_mend_is_an_error(error: ServerError) -> None:
     await failing(world, error)
     assert world.heard[-1].state == "error"
     await world.core.close()
+
+
+def test_the_engines_python_imports_nothing_from_the_folder_it_starts_in() -> None:
+    """A `struct.py` in a workspace, or in the folder of logs, must stay what it is."""
+    command = core._command(Settings())
+    flags = "import sys; print(sys.flags.safe_path)"
+    asked = subprocess.run([*command[: command.index("-m")], "-c", flags], capture_output=True, text=True, check=True)
+    assert asked.stdout.strip() == "True"
