@@ -286,6 +286,7 @@ class CompletionService:
             stop_tokens=card.fim.stop_tokens,
             priority=Priority.PREWARM if ahead else Priority.INLINE,
             deadline_ms=int(DEADLINE_S * 1000) if query.automatic else None,
+            heal=True,
         )
         flight = Flight(query, tree, mode, self._clock)
         flight.board()

@@ -34,6 +34,10 @@ class Decoder(Protocol):
 
     def bytes_of(self, token: int) -> bytes: ...
 
+    def continuing(self, text: bytes) -> Sequence[int]:
+        """The tokens by which an answer that has to begin with `text` can begin."""
+        ...
+
     def place(self, lane: str, tokens: Sequence[int]) -> tuple[int, int]:
         """(sequence, how many of the tokens are in it already)."""
         ...
@@ -42,7 +46,9 @@ class Decoder(Protocol):
         """Appends; False when interrupted."""
         ...
 
-    def greedy(self) -> tuple[int, float]: ...
+    def greedy(self, among: Sequence[int] | None = None) -> tuple[int, float]:
+        """The most probable next token and the natural log of its probability, both of those `among` if given."""
+        ...
 
 
 class Generation:
@@ -52,6 +58,10 @@ class Generation:
         self._decoder = decoder
         self._lane = request.lane
         self._tokens = decoder.tokens(request.segments)
+        self._forced = b""
+        """What the answer has to say first: the text of the prompt's last token, which it may continue."""
+        if request.heal and request.max_tokens and len(self._tokens) > 1 and not request.segments[-1].special:
+            self._forced = decoder.bytes_of(self._tokens.pop())
         # A stop token that the model does not have cannot come either.
         self._stop_tokens = frozenset(decoder.special(text) for text in request.stop_tokens) - {None}
         self._prompt = len(self._tokens)
@@ -116,13 +126,16 @@ class Generation:
         if self._generated >= self._most:  # max_tokens 0: the prompt was all that was wanted
             self._end = "length"
             return None
-        token, logprob = self._decoder.greedy()
-        if token in self._stop_tokens or self._decoder.ends(token):
+        forced = self._forced
+        token, logprob = self._decoder.greedy(self._decoder.continuing(forced) if forced else None)
+        if not forced and (token in self._stop_tokens or self._decoder.ends(token)):
             self._end = "end"
             return self._text.rest()
         self._tokens.append(token)
         self._generated += 1
-        piece = self._text.feed(self._decoder.bytes_of(token), logprob)
+        said = self._decoder.bytes_of(token)
+        self._forced, new = forced[len(said) :], said[len(forced) :]
+        piece = self._text.feed(new, logprob) if new or not forced else None
         if self._text.stopped:
             self._end = "stop"
         elif self._generated >= self._most or len(self._tokens) >= self._decoder.room:

@@ -95,6 +95,7 @@ class LoadedModel:
             raise
         assert model.vocabulary is not None
         self._vocabulary = model.vocabulary
+        self._vocabulary.continuing(b"")  # Sorts the vocabulary now rather than in somebody's first answer.
         self._kv: KvCache[ctypes.Array[ctypes.c_uint8]] = KvCache(
             self._context,
             self._context.sequences,
@@ -153,6 +154,9 @@ class LoadedModel:
     def bytes_of(self, token: int) -> bytes:
         return self._vocabulary.bytes_of(token)
 
+    def continuing(self, text: bytes) -> Sequence[int]:
+        return self._vocabulary.continuing(text)
+
     def place(self, lane: str, tokens: Sequence[int]) -> tuple[int, int]:
         place = self._kv.place(lane, tokens)
         return place.sequence, place.reused
@@ -166,8 +170,8 @@ class LoadedModel:
             self._notice(time.perf_counter() - began)
         return True
 
-    def greedy(self) -> tuple[int, float]:
-        return self._context.greedy()
+    def greedy(self, among: Sequence[int] | None = None) -> tuple[int, float]:
+        return self._context.greedy(among)
 
     # Measuring.
 

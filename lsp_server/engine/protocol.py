@@ -96,6 +96,10 @@ class GenerateRequest:
     """Special tokens that end the answer, besides the model's own end-of-generation tokens."""
     priority: Priority = Priority.INLINE
     deadline_ms: int | None = None
+    heal: bool = False
+    """The prompt's last text and the answer are one text to the model, whose tokens do not end where the prompt does.
+    The answer may then begin inside a token; it is told from the prompt's end on all the same. A prompt that ends with
+    a special token has nothing to heal."""
 
 
 @attrs.frozen

@@ -143,6 +143,7 @@ async def test_the_prompt_is_the_documents(opened: Open) -> None:
     hole = "<|fim_prefix|><|fim_suffix|>\n    return total\n<|fim_middle|>def f(items):\n    total = "
     assert engine.prompts == [head + hole]
     assert engine.requests[0].request.stop == ("\n",)
+    assert engine.requests[0].request.heal
     assert engine.requests[0].request.priority == Priority.INLINE
 
 

@@ -22,6 +22,7 @@ class Decoder:
         self.said = 0
         self.evaluated: list[int] = []
         self.interrupted = False
+        self.continued: list[bytes] = []
 
     def tokens(self, segments: Sequence[Segment]) -> list[int]:
         return [ord(character) for segment in segments for character in segment.text]
@@ -33,7 +34,7 @@ class Decoder:
         return token == END
 
     def bytes_of(self, token: int) -> bytes:
-        return self.pieces[token - 1000]
+        return self.pieces[token - 1000] if token >= 1000 else chr(token).encode()
 
     def place(self, lane: str, tokens: Sequence[int]) -> tuple[int, int]:
         return 0, 0
@@ -44,7 +45,11 @@ class Decoder:
         self.evaluated.append(len(tokens))
         return True
 
-    def greedy(self) -> tuple[int, float]:
+    def continuing(self, text: bytes) -> Sequence[int]:
+        self.continued.append(text)
+        return [1000 + self.said]
+
+    def greedy(self, among: Sequence[int] | None = None) -> tuple[int, float]:
         self.said += 1
         return (999 + self.said if self.said <= len(self.pieces) else END), -0.5
 
@@ -159,3 +164,38 @@ def test_the_first_piece_tells_what_the_prompt_cost() -> None:
     pieces, done = run(Decoder(b"a", b"b"), "x" * 20)
     assert [(piece.reused, piece.evaluated) for piece in pieces] == [(done.reused, done.evaluated), (None, None)]
     assert done.evaluated == 20
+
+
+@pytest.mark.parametrize(
+    ("said", "answer", "tokens", "asked"),
+    [
+        ((b"xy", b"z"), "yz", 2, [b"x"]),
+        ((b"x", b"z"), "z", 1, [b"x"]),
+    ],
+)
+def test_a_healed_prompt_is_continued_inside_its_last_token(
+    said: tuple[bytes, ...], answer: str, tokens: int, asked: list[bytes]
+) -> None:
+    """The last token is said again, alone or as the beginning of a longer one; the answer begins behind it."""
+    decoder = Decoder(*said)
+    pieces, done = run(decoder, "abx", heal=True)
+    assert text(pieces) == answer
+    assert sum(piece.tokens for piece in pieces) == tokens
+    assert decoder.continued == asked
+    assert (done.reason, done.evaluated) == ("end", 2)
+
+
+def test_a_long_token_may_be_said_again_in_parts() -> None:
+    """Until all of it is there, only what continues it is possible."""
+    decoder = Decoder(b"\xc3", b"\xa9t", b"e")
+    pieces, _ = run(decoder, "abé", heal=True)
+    assert text(pieces) == "te"
+    assert decoder.continued == ["é".encode(), b"\xa9"]
+
+
+def test_there_is_nothing_to_heal_behind_a_special_token() -> None:
+    decoder = Decoder(b"y")
+    request = GenerateRequest("a", (Segment("ab"), Segment("M", special=True)), 10, heal=True)
+    generation = Generation(decoder, request, queue_ms=0.0)
+    assert generation.step() == Piece("y", 1, -0.5, reused=0, evaluated=3)
+    assert decoder.continued == []

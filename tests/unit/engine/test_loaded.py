@@ -251,3 +251,25 @@ def test_as_many_layers_go_to_the_gpu_as_there_is_room() -> None:
     assert fit_gpu_layers(model_bytes=5 * gib, layers=28, free_device_bytes=8 * gib) == 29
     assert fit_gpu_layers(model_bytes=8 * gib, layers=28, free_device_bytes=8 * gib) == 19
     assert fit_gpu_layers(model_bytes=8 * gib, layers=28, free_device_bytes=0) == 0
+
+
+@pytest.mark.parametrize(
+    "prefix", ["import os\n\ndef f(path):\n    return ", "def f():\n    ret", "x = 1\ny = 2\nif x:\n    "]
+)
+def test_a_prompt_may_end_inside_a_token(model: LoadedModel, prefix: str) -> None:
+    """A space and half a word are the beginnings of tokens, so that healed the model has more to say, and surer."""
+    broken, healed = (ask(prefix, max_tokens=8, heal=heal) for heal in (False, True))
+    assert len(run(model, healed)[0].strip()) > len(run(model, broken)[0].strip())
+
+
+@pytest.mark.parametrize("text", [b" ", b"ret", b"\n    ", "é".encode()])
+def test_what_may_continue_a_text(model: LoadedModel, text: bytes) -> None:
+    """Every token that begins with it or with which it begins, and no other."""
+    found = sorted(model.continuing(text))
+    pieces = {token: model.bytes_of(token) for token in range(model.facts.vocabulary_size)}
+    expected = [
+        token
+        for token, piece in pieces.items()
+        if piece and (piece.startswith(text) or text.startswith(piece)) and not model.ends(token)
+    ]
+    assert found == expected
