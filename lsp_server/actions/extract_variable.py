@@ -195,10 +195,9 @@ def _evaluation(extraction: Extraction, name: str) -> Replacement:
     behind its header (`if a: b`), or before the statement on its line where others stand there already."""
     source, place = extraction.source, extraction.place
     text = source.text
-    if place.whole:
-        start = extraction.spans[0].start
-        return Replacement(Span(start, start), f"{name} = ")
     start = source.span(place.statement).start
+    if place.whole:
+        return Replacement(Span(start, start), f"{name} = ")
     margin = max(line_start(text, start), source.part.start)
     assignment = f"{name} = {_value(source, place, start)}"
     end = line_end(text)
