@@ -31,7 +31,7 @@ def unfinished_lines(text: str, situation: Situation) -> str | Quiet:
 
 
 def missing_closers(text: str, situation: Situation) -> str | Quiet:
-    """Adds the closers the answer owes, where that leaves fewer errors (without a tree: where the line has ended)."""
+    """Adds the closers the answer owes, where that leaves no more errors (without a tree: where the line has ended)."""
     stack = situation.scan(text).stack
     last = text.rsplit("\n", 1)[-1]
     last_start = situation.query.offset + len(text) - len(last)
@@ -116,4 +116,5 @@ def _closing_lines(marks: tuple[Mark, ...], text: str, situation: Situation) -> 
 def _worth_closing(text: str, closed: str, situation: Situation) -> bool:
     if situation.tree is None or len(situation.query.document.text) > _LARGEST:
         return situation.around.kind != "comment"
-    return situation.errors_with(closed) < situation.errors_with(text)
+    # As many are as good: where the source is broken anyway, a bracket more is not counted.
+    return situation.errors_with(closed) <= situation.errors_with(text)

@@ -253,3 +253,10 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
 
 def _level(line: str) -> int:
     return len(line) - len(line.lstrip())
+
+
+def test_a_bracket_is_closed_in_broken_source() -> None:
+    """Also where the number of errors does not tell whether it is."""
+    query = house.query("def f(x):\n    if a:\n        raise b\niax<CURSOR>\n    else:\n        c()\n", "python")
+    tree = house.tree(query.document.text, "python")
+    assert postprocess.run(".get(a, b", query, tree, "line").text == ".get(a, b)"
