@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from lsp_server.syntax.languages import LANGUAGES
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "lsp_server"
 
@@ -25,10 +27,7 @@ FENCES: dict[str, tuple[str, ...]] = {
     "lsprotocol": ("server/",),
     "llama_cpp": ("engine/llama.py",),
     "tree_sitter": ("syntax/",),
-    "tree_sitter_go": ("syntax/",),
-    "tree_sitter_javascript": ("syntax/",),
-    "tree_sitter_python": ("syntax/",),
-    "tree_sitter_typescript": ("syntax/",),
+    **dict.fromkeys(sorted({language.grammar[0] for language in LANGUAGES}), ("syntax/",)),
     "watchdog": ("index/",),
     "sqlite3": ("index/",),
     "pathspec": ("index/",),

@@ -80,7 +80,9 @@ def _divide(
 
 def _with_comment(lines: Sequence[str], line: int, least: int, language: Language) -> int:
     """The first line of the comment that stands directly above `line`, or `line`."""
-    marks = (language.line_comment, *(("/*", "*") if language.block_comment else ()))
+    marks = (language.line_comment, *language.attached)
+    if language.block_comment is not None:
+        marks += (language.block_comment[0], "*") if language.block_comment[0] == "/*" else language.block_comment
     # A comment of a whole chunk's length is no comment on one definition, e.g. a licence or disabled code.
     least = max(least, line - LONGEST // 2)
     while line > least and lines[line - 1].lstrip().startswith(marks):

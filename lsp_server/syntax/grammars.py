@@ -8,10 +8,16 @@ around a cursor (`trees.py`), which also asks for the definitions there:
     @name @body         of the definition of the same match; text before the body is the definition's head
     @container          names the type that the definition belongs to, where it stands outside (Go's receivers)
     @receiver           must read `self` or `this` for a `member` to count
+    @accessor           must begin with `attr` for the definition to count (Ruby's `attr_reader`)
+    @scope.KIND         in place of `@definition.KIND`: encloses places, but defines nothing that could be looked up
+                        (namespaces, Rust's `impl`)
     @wrapper            a node around one definition that belongs to it: decorators, `export`, `const`
     @decorator          left out of a signature unless it is a bare name
-    @import.module .name .alias .default .all .require    the parts of one imported name; `.default` is the alias of
-                        the default export, `.all` takes every name, `.require` must read `require`
+    @import.module .name .alias .default .all .require    the parts of one imported name; several modules are joined
+                        by the language's `separator`; `.default` is the alias of the default export, `.all` takes
+                        every name, `.require` must read one of the language's `importers`
+    @import.path        in place of `.module`: a dotted path that may begin with `import`; where there is no `.name`
+                        the last part is the name
     @identifier         every name that occurs
 
     @comment @string @interpolation       what kind of place it is
@@ -26,6 +32,7 @@ here do not keep their source, so `#eq?` could not be evaluated.
 
 import importlib
 import itertools
+import math
 import re
 import threading
 import time
@@ -38,7 +45,7 @@ import tree_sitter
 from lsp_server.syntax.languages import Language
 
 _OUTLINE = re.compile(r"@(?:definition|import|wrapper|decorator)\b")
-_DEFINITIONS = re.compile(r"@(?:definition|wrapper)\b")
+_DEFINITIONS = re.compile(r"@(?:definition|scope|wrapper)\b")
 _NAMES = re.compile(r"@identifier\b")
 _ROLE = re.compile(r"@(?:block\.)?(comment|string|interpolation|suite|arguments|parameters|literal)\b")
 _COMMENT = re.compile(r"(\"[^\"\n]*\")|;[^\n]*")
@@ -51,6 +58,15 @@ PIECE = 16 * 1024
 WINDOW = 64 * 1024
 """Bytes of source that one query looks at, about 3 ms."""
 
+PATIENCE = 0.3
+"""Seconds of processor time that any text may take to parse, besides those for its length."""
+
+PATIENCE_PER_BYTE = 1e-6
+"""Seconds: five times what sound source takes."""
+
+LINE_END = b"\n//)\n"
+"""For `Language.needs_line_end`. A comment, so that it adds no error; the parenthesis ends another such token."""
+
 
 def parse_bytes(language: Language, data: bytes, old: tree_sitter.Tree | None = None) -> tree_sitter.Tree:
     """The tree of UTF-8 `data`. `old` is an edited tree of which unchanged parts are kept.
@@ -58,13 +74,20 @@ def parse_bytes(language: Language, data: bytes, old: tree_sitter.Tree | None = 
     tree-sitter's Python binding holds the interpreter's lock while it parses (measured with 0.26: 345 ms in one piece
     for 3 MB), so a worker thread alone does not keep an event loop free. Reading through a function and letting go of
     the lock in the progress function does: other threads wait about a millisecond.
+
+    Some grammars run away on broken source, Kotlin's for instance. Such a text has a tree of nothing: whoever asks is
+    told what he would be told about an empty file.
     """
-    breathe = Breath()
-    read = _reader(data)
+    breathe = Breath(PATIENCE + PATIENCE_PER_BYTE * len(data))
+    read = _reader(data + LINE_END if language.needs_line_end else data)
     parser = _parser(language)
-    if old is None:
-        return parser.parse(read, encoding="utf8", progress_callback=breathe)
-    return parser.parse(read, old, encoding="utf8", progress_callback=breathe)
+    try:
+        if old is None:
+            return parser.parse(read, encoding="utf8", progress_callback=breathe)
+        return parser.parse(read, old, encoding="utf8", progress_callback=breathe)
+    except ValueError:
+        parser.reset()
+        return parser.parse(b"")
 
 
 def outline_query(language: Language) -> tree_sitter.Query:
@@ -131,20 +154,23 @@ def covering(query: tree_sitter.Query, root: tree_sitter.Node, byte: int) -> lis
 class Breath:
     """A progress function for long calls into tree-sitter: lets other threads run, once per millisecond."""
 
-    __slots__ = ("_since",)
+    __slots__ = ("_ends", "_since")
 
     PAUSE_AFTER = 0.001
     """Seconds. Sleeping for no time at all still costs 0.06 ms; a millisecond of work per breath makes that 6 %."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float = math.inf) -> None:
+        """`seconds` of this thread's own time are allowed, so that a busy machine is no reason to stop."""
         self._since = time.perf_counter()
+        self._ends = time.thread_time() + seconds
 
     def __call__(self, *_progress: object) -> bool:
-        """Never asks tree-sitter to stop (that would be `True`)."""
-        if time.perf_counter() - self._since > self.PAUSE_AFTER:
-            time.sleep(0)
-            self._since = time.perf_counter()
-        return False
+        """True asks tree-sitter to stop."""
+        if time.perf_counter() - self._since <= self.PAUSE_AFTER:
+            return False
+        time.sleep(0)
+        self._since = time.perf_counter()
+        return time.thread_time() > self._ends
 
 
 class _Parsers(threading.local):

@@ -5,7 +5,7 @@ from functools import cache
 
 from lsp_server.syntax.languages import Language
 
-_OPENER = re.compile(r"([A-Za-z]*)(\"\"\"|'''|\"|'|`)")
+_OPENER = re.compile(r"([A-Za-z$@]*)(\"\"\"|'''|\"|'|`)")
 
 
 def within(language: Language, text: str, opener: int, offset: int) -> bool:
@@ -16,9 +16,9 @@ def within(language: Language, text: str, opener: int, offset: int) -> bool:
     start = _OPENER.match(text, opener)
     if start is None or start.end() > offset:
         return False
-    prefix, quote = start.group(1).lower(), start.group(2)
+    quote = start.group(2)
     many_lines = len(quote) == 3 or quote == "`"
-    inner = language.interpolation if quote == "`" or "f" in prefix or "t" in prefix else None
+    inner = language.interpolation if re.fullmatch(language.interpolates, start.group().lower()) else None
     special = _special(quote, inner)
     position = start.end()
     while found := special.search(text, position, offset):
@@ -27,7 +27,7 @@ def within(language: Language, text: str, opener: int, offset: int) -> bool:
         if token == quote or (token in "\r\n" and not many_lines):
             return False
         if inner is not None and token == inner[0]:
-            end = _end_of_code(text, position, offset)
+            end = _end_of_code(inner[1], text, position, offset)
             if end is None:
                 return False
             position = end
@@ -46,17 +46,18 @@ def _special(quote: str, inner: tuple[str, str] | None) -> re.Pattern[str]:
     if inner is not None:
         opening = re.escape(inner[0])
         code = rf"|{opening}{opening}|{opening}" if inner[0] == "{" else rf"|{opening}"
-    return re.compile(rf"\\.|{re.escape(quote)}|[\r\n]{code}", re.DOTALL)
+    # The interpolation first: Swift's opens with a backslash.
+    return re.compile(rf"{code.removeprefix('|')}{'|' if code else ''}\\.|{re.escape(quote)}|[\r\n]", re.DOTALL)
 
 
-_BRACE = re.compile(r"[{}]")
+_BRACKETS = {"}": re.compile(r"[{}]"), ")": re.compile(r"[()]")}
 
 
-def _end_of_code(text: str, position: int, offset: int) -> int | None:
-    """Just after the brace that closes an interpolation, or `None` where the cursor comes first."""
+def _end_of_code(closer: str, text: str, position: int, offset: int) -> int | None:
+    """Just after the bracket that closes an interpolation, or `None` where the cursor comes first."""
     depth = 1
-    for brace in _BRACE.finditer(text, position, offset):
-        depth += 1 if brace.group() == "{" else -1
+    for brace in _BRACKETS[closer].finditer(text, position, offset):
+        depth += -1 if brace.group() == closer else 1
         if depth == 0:
             return brace.end()
     return None

@@ -23,7 +23,9 @@ NAME_LIMIT = 200
 """Characters: what is longer is not a name that a person typed (generated code, broken quotes) and is left out."""
 
 _LONE_RETURN = re.compile(r"\r(?!\n)")
+_PATH = re.compile(r"(?:import\s+)?([\w.]*\w)")
 _SPACES = re.compile(r"\s+")
+_END = re.compile(r"[;\s]*\bend\s*$")
 _BARE_DECORATOR = re.compile(rb"@[\w.]+")
 _CONTAINERS = frozenset({"class", "interface", "enum", "type"})
 
@@ -75,7 +77,7 @@ def extract(language: Language, source: str) -> Outline:
     source = _LONE_RETURN.sub("\n", source)
     encoded = Encoded(source)
     root = grammars.parse_bytes(language, encoded.data).root_node
-    found = _Found(encoded)
+    found = _Found(language, encoded)
     for pattern, captures in grammars.matches(grammars.outline_query(language), root):
         found.add(pattern, captures)
     definitions = found.definitions()
@@ -106,7 +108,8 @@ class _Candidate:
 class _Found:
     """Collects the matches of one file and makes them definitions and imports."""
 
-    def __init__(self, encoded: Encoded) -> None:
+    def __init__(self, language: Language, encoded: Encoded) -> None:
+        self._language = language
         self._encoded = encoded
         self._data = encoded.data
         self._by_name: dict[int, tuple[int, _Candidate]] = {}
@@ -116,7 +119,7 @@ class _Found:
         self._imports: dict[int, ImportedName] = {}
 
     def add(self, pattern: int, captures: grammars.Captures) -> None:
-        if "import.module" in captures:
+        if "import.module" in captures or "import.path" in captures:
             self._add_import(captures)
         elif "wrapper" in captures:
             self._wrappers.update((node.id, node) for node in captures["wrapper"])
@@ -131,6 +134,8 @@ class _Found:
             return
         if "receiver" in captures and self._text(captures["receiver"][0]) != "self":
             return
+        if "accessor" in captures and not self._text(captures["accessor"][0]).startswith("attr_"):
+            return
         node = captures[label][0]
         body = captures["body"][0].start_byte if "body" in captures else None
         container = self._text(captures["container"][0]) if "container" in captures else None
@@ -138,7 +143,7 @@ class _Found:
             before = self._by_name.get(name.start_byte)
             if before is not None and before[0] <= pattern:
                 continue
-            text = self._text(name).strip("\"'`")
+            text = self._text(name).strip("\"'`").removeprefix(":")
             if not text or len(text) > NAME_LIMIT:
                 continue
             self._parents[name.start_byte] = node
@@ -168,8 +173,8 @@ class _Found:
             while enclosing and not _holds(enclosing[-1][0], candidate):
                 enclosing.pop()
             kind, container = self._placed(candidate, enclosing)
-            if container is None:
-                continue
+            if container is None or (kind == "variable" and candidate.name_start in self._imports):
+                continue  # `local json = require("json")` defines nothing
             if kind in ("variable", "constant"):
                 if (container, candidate.name) in seen_members:
                     continue
@@ -229,9 +234,12 @@ class _Found:
                 kept += decorator + b" "
             start = decorator_end
         kept += self._data[start:end]
-        text = _SPACES.sub(" ", kept.decode("utf-8", "ignore")).strip()
+        source = kept.decode("utf-8", "ignore").strip()
+        if candidate.body is None and self._language.block_style == "keywords":
+            source = _END.sub("", source.partition("\n")[0])  # an empty body is no node
+        text = _SPACES.sub(" ", source)
         if candidate.body is not None:
-            text = text.rstrip(":{ ").removesuffix("=>")
+            text = text.rstrip(":{ ").removesuffix("=>").removesuffix("=")
         text = text.rstrip("; ")
         return text if len(text) <= SIGNATURE_LIMIT else text[: SIGNATURE_LIMIT - 1] + "…"
 
@@ -244,9 +252,13 @@ class _Found:
                 start += 1
 
     def _add_import(self, captures: grammars.Captures) -> None:
-        if "import.require" in captures and self._text(captures["import.require"][0]) != "require":
+        importer = self._captured(captures, "import.require") or ""
+        if importer and importer not in self._language.importers:
             return
-        module = captures["import.module"][0]
+        modules = captures.get("import.module") or captures["import.path"]
+        module = self._language.separator.join(self._text(node).strip("\"'") for node in modules)
+        if importer.endswith("_relative"):
+            module = f"./{module}"  # what Ruby's function means, so that the index need not know the function
         name = self._captured(captures, "import.name")
         alias = self._captured(captures, "import.alias")
         if "import.default" in captures:
@@ -254,8 +266,16 @@ class _Found:
         elif "import.all" in captures:
             name = "*"
         place = captures.get("import.name") or captures.get("import.alias") or captures.get("import.default")
-        start = place[0].start_byte if place else module.start_byte
-        imported = ImportedName(self._text(module), name, alias, module.start_point.row)
+        start = place[0].start_byte if place else modules[0].start_byte
+        if "import.path" in captures:
+            found = _PATH.match(module)
+            module = found[1].removesuffix("._") if found else module
+            if name is None:
+                start = modules[0].start_byte
+                module, _, name = module.rpartition(self._language.separator)
+                if start in self._imports and alias is None:
+                    return  # the same without its alias
+        imported = ImportedName(module, name, alias, modules[0].start_point.row)
         if len(imported.module) <= NAME_LIMIT * 2:
             self._imports[start] = imported
 

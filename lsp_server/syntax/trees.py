@@ -24,6 +24,8 @@ PlaceKind = Literal["code", "comment", "string"]
 BlockKind = Literal["suite", "arguments", "parameters", "literal"]
 
 _CLOSERS = {"(": ")", "[": "]", "{": "}", "${": "}"}
+_QUOTE = re.compile(r"[A-Za-z]*\"")
+_QUOTE_WITHIN = 200
 _QUOTES = frozenset({"string_start", '"', "'", "`"})
 SMALL = 50_000
 """Characters. tree-sitter mends broken source now and then (2 of 1,000 random edits) differently after an edit than
@@ -69,7 +71,7 @@ def parse(
     """
     encoded = Encoded(text)
     before = None
-    if old is not None and old.language is language:
+    if old is not None and old.language is language and old._tree.root_node.end_byte:  # noqa: SLF001  # not given up
         before = edited(old._tree, old._encoded, edits, text)  # noqa: SLF001  # our own class
     tree = grammars.parse_bytes(language, encoded.data, before)
     if before is not None and tree.root_node.has_error and len(text) < SMALL:
@@ -149,7 +151,7 @@ class SyntaxTree(Nodes):
         """
         offset = self._clamped(offset)
         rest = self.text[offset : self._line_end(offset)].strip()
-        closed = not rest or (self.language.block_style == "braces" and _CLOSED.fullmatch(rest) is not None)
+        closed = not rest or (self.language.block_style != "indent" and _CLOSED.fullmatch(rest) is not None)
         if not closed or self.kind_at(offset) != "code":
             return False
         anchor = self._before(offset)
@@ -157,7 +159,9 @@ class SyntaxTree(Nodes):
             return False
         if self.language.block_style == "indent":
             return self._opens_suite(offset, anchor)
-        return self.text[anchor] == "{" and self._opens_braces(offset, anchor)
+        if self.text[anchor] == "{":
+            return self._opens_braces(offset, anchor)
+        return self.language.block_style == "keywords" and self._opens_words(offset, anchor)
 
     # Scopes and blocks
 
@@ -170,15 +174,15 @@ class SyntaxTree(Nodes):
         matches = grammars.covering(grammars.definitions_query(self.language), self._tree.root_node, self._byte(anchor))
         for pattern, captures in matches:
             wrappers.update(node.id for node in captures.get("wrapper", ()))
-            label = next((label for label in captures if label.startswith("definition.")), None)
+            label = next((label for label in captures if label.startswith(("definition.", "scope."))), None)
             if label is None or "name" not in captures or label.removeprefix("definition.") in _INNER:
                 continue
             node = captures[label][0]
             if node.id not in best or pattern < best[node.id][0]:
-                best[node.id] = (pattern, label.removeprefix("definition."), captures)
+                best[node.id] = (pattern, label, captures)
         found = []
-        for _, kind, captures in best.values():
-            node = captures[f"definition.{kind}"][0]
+        for _, label, captures in best.values():
+            node = captures[label][0]
             outer = node
             while outer.parent is not None and outer.parent.id in wrappers:
                 outer = outer.parent
@@ -187,6 +191,7 @@ class SyntaxTree(Nodes):
                 continue
             body = self._span(captures["body"][0]) if "body" in captures else (end, end)
             name = self._source(captures["name"][0])
+            kind = label.partition(".")[2]
             found.append(Scope(name, kind, Span(start, end), Span(start, body[0]), Span(*body)))
         outside = None
         for scope in sorted(found, key=lambda scope: (scope.span.start, -scope.span.end)):
@@ -220,7 +225,7 @@ class SyntaxTree(Nodes):
 
     def _anchor(self, offset: int) -> tuple[int | None, int | None]:
         """The character that tells what a cursor stands in, and the cursor's column where indentation decides."""
-        if self.language.block_style == "braces":
+        if self.language.block_style != "indent":
             return (offset - 1 if offset else None), None
         anchor = self._before(offset)
         line = self._line_start(offset)
@@ -233,6 +238,8 @@ class SyntaxTree(Nodes):
         """Does a definition or suite go on at the cursor? `body`: the column at `start` is already the body's."""
         if self.language.block_style == "braces":
             return offset < end or self._lacks_closer(node) or self.text[end - 1] not in ")}];"
+        if self.language.block_style == "keywords":
+            return offset < end or self._lacks_closer(node)
         if offset < end or column is None:
             return True
         own = width(self.text[self._line_start(start) : start])
@@ -266,20 +273,30 @@ class SyntaxTree(Nodes):
             and self._span(statement)[1] == anchor + 1
         )
 
+    def _opens_words(self, offset: int, anchor: int) -> bool:
+        """The same where a word ends the body: the tree has no node for a body that is empty."""
+        return not self._has_body(offset, anchor) and self._is_header(anchor + 1) and self.kind_at(anchor + 1) == "code"
+
+    def _has_body(self, offset: int, anchor: int) -> bool:
+        """Does what follows look like the body, i.e. stand deeper than the header that ends at `anchor`?"""
+        following = self._after(offset)
+        if following is None:
+            return False
+        header = width(indentation(self.text, self._line_start(anchor)))
+        return width(indentation(self.text, self._line_start(following))) > header
+
     def _opens_braces(self, offset: int, anchor: int) -> bool:
         following = self._after(offset)
-        if following is not None and self.text[following] != "}":
-            # Not closed yet: what follows must not look like the body, i.e. stand deeper than the header.
-            header = width(indentation(self.text, self._line_start(anchor)))
-            if width(indentation(self.text, self._line_start(following))) > header:
-                return False
-        parent = self._path(anchor)[1]
+        if following is not None and self.text[following] != "}" and self._has_body(offset, anchor):
+            return False  # not closed yet
+        path = self._path(anchor)
+        parent = path[min(1, len(path) - 1)]  # a tree that was given up has a root and nothing else
         if parent.is_error or self._lacks_closer(parent):
             return self._is_header(anchor)
         return next((role == "suite" for role, node in self._around(anchor, "suite", "literal")), False)
 
     def _is_header(self, opener: int) -> bool:
-        return self.language.block_header.search(self.text[self._line_start(opener) : opener].rstrip()) is not None
+        return re.search(self.language.block_header, self.text[self._line_start(opener) : opener].rstrip()) is not None
 
     # Broken source
 
@@ -294,6 +311,15 @@ class SyntaxTree(Nodes):
                     opener = self._offset(child.start_byte)
                     if lexing.within(self.language, self.text, opener, offset):
                         return opener
+        return self._skipped_quote(offset)
+
+    def _skipped_quote(self, offset: int) -> int | None:
+        """The same for grammars (Scala's) that skip the opening quote itself; on the cursor's line only."""
+        start = max(self._line_start(offset), offset - _QUOTE_WITHIN)
+        for quote in _QUOTE.finditer(self.text, start, offset):
+            skipped = self._path(quote.end() - 1)[0].is_error
+            if skipped and lexing.within(self.language, self.text, quote.start(), offset):
+                return quote.start()
         return None
 
     def _in_open_comment(self, offset: int) -> bool:
@@ -328,18 +354,23 @@ class SyntaxTree(Nodes):
         for node in self._path(anchor):
             if node.is_error:
                 tokens.update((c.start_byte, c.type) for c in node.children if c.end_byte <= limit and not c.is_named)
+        words = self.language.closing_words
         opened: list[str] = []
         for _, token in sorted(tokens.items()):
             if token in _CLOSERS:
-                opened.append(_CLOSERS[token])
-            elif opened and token == opened[-1]:
+                # In Bash a brace that does not begin a command is a word like any other.
+                apart = "\n" if token == "{" and self.language.block_style == "keywords" else ""
+                opened.append(apart + _CLOSERS[token])
+            elif token in words:
+                opened.append(f"\n{words[token]}")
+            elif opened and token == opened[-1].strip():
                 opened.pop()
         return quote + "".join(reversed(opened))
 
     def _is_open(self, role: str, node: tree_sitter.Node, end: int) -> bool:
         """Does a comment or string go on at its own end?"""
         if role == "interpolation":
-            return self._lacks_closer(node)
+            return self._lacks_closer(node) or self.text[end - 1] not in ")}"
         if role == "comment":
             marks = self.language.block_comment
             start = self._span(node)[0]

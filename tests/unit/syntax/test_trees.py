@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lsp_server.documents.document import Edit
+from lsp_server.syntax import grammars
 from lsp_server.syntax.edits import MOST_EDITS
 from lsp_server.syntax.languages import LANGUAGES, Language, by_name
 from lsp_server.syntax.outline import extract
@@ -51,6 +52,25 @@ def test_odd_source_is_answered(known: Language, name: str) -> None:
     assert tree.with_inserted(0, "é\n").text == "é\n" + tree.text
     assert tree.errors() >= 0
     extract(known, tree.text)
+
+
+def test_a_parse_that_runs_away_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The text then has a tree of nothing, every question an answer, and the next text a tree as usual."""
+    text = "class A:\n" + "    x = f(1)\n" * 5_000
+    monkeypatch.setattr(grammars, "PATIENCE", -1.0)
+    tree = parse(language("python"), text)
+    assert (tree.text, tree.errors(), tree.s_expression()) == (text, 0, "(module)")
+    assert (tree.kind_at(len(text)), tree.scopes(len(text)), tree.block_at(20)) == ("code", (), None)
+    assert not tree.opens_block(9)
+    assert extract(language("python"), text).definitions == ()
+    monkeypatch.undo()
+    assert [scope.name for scope in parse(language("python"), text, tree).scopes(20)] == ["A"]
+
+
+def test_a_scanner_that_never_returns_is_not_asked() -> None:
+    """Kotlin's hung, with the interpreter's lock, where a text ends within an annotation (`needs_line_end`)."""
+    for text in ("val a = 3\n@A", "class A {\n    var b = 1\n    set("):
+        assert parse(language("kotlin"), text).kind_at(len(text)) == "code"
 
 
 def test_errors_are_counted() -> None:
