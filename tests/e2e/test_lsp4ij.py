@@ -153,6 +153,21 @@ def test_trouble_is_no_error_balloon(begin: Callable[[str], Ide], script: Script
     assert ide.wire.reply(ide.ask(0, 8))["result"] == {"items": []}
 
 
+def test_a_code_action_is_resolved_when_it_is_chosen(begin: Callable[[str], Ide], script: Script) -> None:
+    """The intention menu gets offers without edits; the chosen one comes back with edits for this version."""
+    script.says("subtotal")
+    ide = begin("total = round(sum(items) * 2, 1)\n")
+    span = {"start": {"line": 0, "character": 14}, "end": {"line": 0, "character": 24}}
+    asked = {"textDocument": {"uri": URI}, "range": span, "context": {"diagnostics": [], "triggerKind": 1}}
+    offered = ide.wire.request("textDocument/codeAction", asked, id="offers")
+    offer = next(each for each in offered if each["kind"] == "refactor.extract.variable")
+    assert "edit" not in offer
+    edit = ide.wire.request("codeAction/resolve", offer, id="chosen")["edit"]
+    (change,) = edit["documentChanges"]
+    assert change["textDocument"] == {"uri": URI, "version": 1}
+    assert {"subtotal = sum(items)\n", "subtotal"} == {each["newText"] for each in change["edits"]}
+
+
 def test_the_ide_closes_in_order(begin: Callable[[str], Ide], script: Script) -> None:
     """Shutdown with a request in flight, string id like all others: both are answered, and the exit code is 0."""
     script.says("sum(items)", delayMs=60_000)

@@ -4,6 +4,7 @@ Run by `pytest --editors`. "The model" is the embedded one, on a copy of an inst
 on; where the exact text matters, the same server answers from a script.
 """
 
+import ast
 import os
 import re
 import shutil
@@ -298,6 +299,75 @@ def test_why_nothing_is_shown(start: Start, cart: Path, script: Script) -> None:
     neovim.command("Codehearth why")
     neovim.until(lambda: neovim.lua("return vim.bo.filetype") == "codehearth", "the window")
     assert neovim.lines()[0] == "Nothing was shown: The model wrote nothing here."
+
+
+def act(neovim: Neovim, kind: str) -> None:
+    """Chooses the one code action of this kind at the selection or the cursor, as `gra` does."""
+    neovim.lua("vim.lsp.buf.code_action({ apply = true, context = { only = { ... }, diagnostics = {} } })", kind)
+
+
+def test_a_variable_is_extracted(start: Start, cart: Path, script: Script) -> None:
+    """The selected expression gets a name from the model, one undo takes it back, and the file can be saved."""
+    script.says("subtotal")
+    before = "def price(items):\n    return round(sum(items) * 2, 1)\n"
+    cart.write_text(before, encoding="utf-8")
+    neovim = start(cart, script=script)
+    neovim.goto("round(")
+    neovim.keys("<Esc>")
+    neovim.mode("n")
+    neovim.keys("lv9l")
+    neovim.mode("v")
+    act(neovim, "refactor.extract.variable")
+    neovim.until(lambda: "subtotal" in neovim.text(), "the edit")
+    neovim.keys("<Esc>")
+    neovim.mode("n")
+    neovim.command("write")
+    assert cart.read_text(encoding="utf-8") == (
+        "def price(items):\n    subtotal = sum(items)\n    return round(subtotal * 2, 1)\n"
+    )
+    neovim.keys("u")
+    neovim.until(lambda: neovim.text() + "\n" == before, "the text as it was")
+
+
+def test_a_function_is_documented(start: Start, package: Path) -> None:
+    """With the model: nothing but a docstring is added, and it names every parameter of the signature."""
+    file = package / "workspace" / "workspace.py"
+    before = file.read_text(encoding="utf-8")
+    neovim = start(file)
+    neovim.goto("def remove_text_document")
+    neovim.keys("<Esc>")
+    neovim.mode("n")
+    act(neovim, "refactor.rewrite.documentation")
+    neovim.until(lambda: neovim.text() + "\n" != before, "the edit")
+    neovim.command("write")
+    after = file.read_text(encoding="utf-8")
+    added = after[after.index("def remove_text_document") :][:400]
+    assert "doc_uri" in added.split('"""')[1]
+    assert without_docstrings(after) == without_docstrings(before)
+
+
+def without_docstrings(text: str) -> str:
+    """What Python makes of a text, its documentation left out."""
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+        if isinstance(node, documented) and ast.get_docstring(node) is not None:
+            del node.body[0]
+    return ast.dump(tree)
+
+
+def test_a_refused_action_says_why(start: Start, cart: Path, script: Script) -> None:
+    """Nothing changes, and the reason is one message."""
+    script.says("")
+    before = "def price():\n    pass\n"
+    cart.write_text(before, encoding="utf-8")
+    neovim = start(cart, script=script)
+    neovim.goto("def price")
+    neovim.keys("<Esc>")
+    neovim.mode("n")
+    act(neovim, "refactor.rewrite.documentation")
+    neovim.until(neovim.told, "a message")
+    assert neovim.text() + "\n" == before
 
 
 def test_checkhealth_runs(start: Start, cart: Path, script: Script) -> None:
