@@ -7,7 +7,7 @@ show a second time.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import attrs
@@ -74,7 +74,7 @@ async def code_action(
 
 async def resolve(session: Session, action: types.CodeAction) -> types.CodeAction:
     """The action with its edits; without any, and disabled, where there are none: the person has been told why."""
-    chosen = Chosen.of(_plain(action.data))
+    chosen = Chosen.of(action.data)
     document, outcome = await _carried_out(session, chosen)
     if isinstance(outcome, Proposal) and document is not None:
         return attrs.evolve(
@@ -90,7 +90,7 @@ def act(session: Session, arguments: list[Any]) -> None:
     """The command: works in the background and sends the edits to the client."""
     if len(arguments) != 1:
         raise JsonRpcInvalidParams("codehearth.act takes what an action carries.")
-    session.editor.run(_act(session, Chosen.of(_plain(arguments[0]))), "code action")
+    session.editor.run(_act(session, Chosen.of(arguments[0])), "code action")
 
 
 async def _act(session: Session, chosen: Chosen) -> None:
@@ -182,12 +182,3 @@ def _offered(session: Session, selection: Selection, offer: Offer) -> types.Code
 def _within(kind: str, only: Iterable[str] | None) -> bool:
     """Kinds are a tree: `refactor` asks for `refactor.extract.variable` too, and an empty kind for everything."""
     return only is None or any(not wanted or f"{kind}.".startswith(f"{wanted}.") for wanted in only)
-
-
-def _plain(data: Any) -> Any:
-    """JSON as dictionaries: what a client gives back unread may have arrived as an object of attributes."""
-    if isinstance(data, Mapping) or data is None:
-        return data
-    if hasattr(data, "_asdict"):
-        return data._asdict()
-    return vars(data) if hasattr(data, "__dict__") else data

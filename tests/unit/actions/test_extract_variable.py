@@ -106,6 +106,11 @@ def reason(marked: str) -> str:
             id="inside a decorated function",
         ),
         pytest.param(
+            "def f():\n    def g(a):\n        return 1 + ├a.b┤\n    return g\n",
+            "def f():\n    def g(a):\n        new = a.b\n        return 1 + new\n    return g\n",
+            id="inside a nested function",
+        ),
+        pytest.param(
             "while f(├3┤):\n    pass\n", "new = 3\nwhile f(new):\n    pass\n", id="a literal from a condition"
         ),
         pytest.param(
