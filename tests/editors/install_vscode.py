@@ -104,7 +104,8 @@ def extension(folder: Path, node: Path) -> None:
     npm(["run", "package"], EXTENSION, node, {"PYTHON": sys.executable})
     shutil.rmtree(target, ignore_errors=True)
     vsix = max((EXTENSION / "dist").glob("*.vsix"), key=lambda path: path.stat().st_mtime)
-    words = ["--extensions-dir", str(target), "--user-data-dir", str(folder / "install-data")]
+    words = ["--extensions-dir", str(target), "--user-data-dir", str(folder / "data")]
+    words += ["--config", str(folder / "config.yaml")]
     run([*code_server_command(folder), *words, "--install-extension", str(vsix)])
     stamp.write_text(wanted)
 
@@ -118,7 +119,7 @@ def wheelhouse(folder: Path) -> None:
         return
     say("Making the wheels of the server's dependencies.")
     shutil.rmtree(house, ignore_errors=True)
-    run([sys.executable, "-m", "pip", "wheel", "--quiet", "--wheel-dir", str(house), str(CHECKOUT)])
+    run([sys.executable, "-m", "pip", "wheel", "-qq", "--wheel-dir", str(house), str(CHECKOUT)])
     stamp.write_text(wanted)
 
 

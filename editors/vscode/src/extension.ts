@@ -20,11 +20,11 @@ const SETTLE_MS = 300;
 
 let extension: Extension | undefined;
 
-export async function activate(context: vscode.ExtensionContext): Promise<void> {
+export function activate(context: vscode.ExtensionContext): void {
   extension = new Extension(context);
   context.subscriptions.push(extension);
   void hint(context.globalState);
-  await extension.begin();
+  void extension.begin();
 }
 
 export async function deactivate(): Promise<void> {
@@ -43,6 +43,7 @@ class Extension implements vscode.Disposable {
   private settling: NodeJS.Timeout | undefined;
   private looking: NodeJS.Timeout | undefined;
   private installing = false;
+  private turn = 0;
 
   constructor(private readonly context: vscode.ExtensionContext) {
     const manifest = context.extension.packageJSON as ConstructorParameters<typeof ServerSettings>[0] & { version: string };
@@ -74,7 +75,11 @@ class Extension implements vscode.Disposable {
 
   /** Looks for the server and starts it; asks where there is none. Also starts anew. */
   async begin(): Promise<void> {
+    const turn = ++this.turn;
     await this.stop();
+    if (turn !== this.turn) {
+      return; // Asked for again meanwhile: the last one starts it.
+    }
     this.found = find(serverCommand(), this.privateFolder, this.context.globalState.get(PREFER_PRIVATE, false));
     if (!this.found) {
       this.status(local('missing', 'The server is not installed.'));
@@ -100,6 +105,7 @@ class Extension implements vscode.Disposable {
   }
 
   async end(): Promise<void> {
+    this.turn++;
     clearTimeout(this.settling);
     await this.stop();
   }
@@ -174,7 +180,8 @@ class Extension implements vscode.Disposable {
     }
     const [file, ...words] = sibling(command, 'doctor');
     const execution = new vscode.ProcessExecution(file, words, { cwd: this.storage });
-    const task = new vscode.Task({ type: 'process' }, vscode.TaskScope.Workspace, 'doctor', 'codehearth', execution);
+    const scope = vscode.workspace.workspaceFolders ? vscode.TaskScope.Workspace : vscode.TaskScope.Global;
+    const task = new vscode.Task({ type: 'process' }, scope, 'doctor', 'codehearth', execution);
     task.presentationOptions = { focus: true, panel: vscode.TaskPanelKind.Dedicated, clear: true };
     await vscode.tasks.executeTask(task);
   }

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -16,11 +15,16 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
+import psutil
+
+ROOT = Path(__file__).resolve().parents[3]
 EDITORS = Path(os.environ.get("CODEHEARTH_EDITORS", ROOT / ".editors"))
 
 SECONDS = 30.0
 """Deadline of every wait: far above what any takes, on a machine that is busy with other things."""
+
+ASK_AGAIN_SECONDS = 4.0
+"""So long a person waits for ghost text before asking for it by a key."""
 
 SERVER = [sys.executable, "-P", "-m", "lsp_server", "serve"]
 """The server of this checkout."""
@@ -134,6 +138,7 @@ class VSCode:
             self._process = subprocess.Popen(
                 words, env=self._environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
+        self._tree = psutil.Process(self._process.pid)
         try:
             until(lambda: _answers(self._port), "code-server answers")
             self.page = self._browser.page(*self._size, self._scale)
@@ -149,13 +154,21 @@ class VSCode:
         if hasattr(self, "page"):
             self.page.context.close()
         # The extension host outlives its window for a while, and our server its host by a moment.
-        children = descendants(self._process.pid)
-        for child in (self._process.pid, *children):
+        for process in [self._tree, *self._tree.children(recursive=True)]:
             try:
-                os.kill(child, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+                if "engine" not in process.cmdline():  # It belongs to the user and serves the next window.
+                    process.kill()
+            except psutil.Error:  # It has ended.
+                continue
         self._process.wait()
+
+    def until(self, condition: Callable[[], object], what: str, state: Callable[[], str] = str) -> None:
+        """Waits for something on the screen; what is there instead is kept as a picture beside the logs."""
+        try:
+            until(condition, what, lambda: f"{state()} {self.status()!r} {self.messages()}")
+        except AssertionError:
+            self.picture(self.folder / "failure.png")
+            raise
 
     # Keys
 
@@ -172,7 +185,7 @@ class VSCode:
         self.page.wait_for_selector(f".tab.active[data-resource-name='{Path(file).name}']")
         self.page.wait_for_selector(".monaco-editor.focused .view-line")
         wanted = f"Ln {line}, Col {column}"
-        until(lambda: wanted in self.page.inner_text(".statusbar"), f"the cursor is at {wanted}")
+        self.until(lambda: wanted in self.page.inner_text(".statusbar"), f"the cursor is at {wanted}")
 
     def type(self, text: str, *, delay_ms: float = 40) -> None:
         self.page.keyboard.type(text, delay=delay_ms)
@@ -202,14 +215,33 @@ class VSCode:
         parts = self.page.locator("[class*=ghost-text-decoration]").all_text_contents()
         return "".join(parts).replace("\xa0", " ").replace("·", " ")
 
-    def wait_for_ghost(self, *, not_: str = "") -> str:
-        """The grey text, once it is there and stands still."""
-        until(lambda: self.ghost() not in ("", not_), "ghost text is shown")
+    def wait_for_ghost(self, *, patient: bool = False) -> str:
+        """The grey text, once it is there and stands still.
+
+        On a busy machine an automatic suggestion may come too late to be shown. A person then asks by the key, and so
+        does this after a while, unless it is `patient`.
+        """
+        asked = time.monotonic()
+
+        def look() -> bool:
+            nonlocal asked
+            if not patient and time.monotonic() - asked > ASK_AGAIN_SECONDS:
+                asked = time.monotonic()
+                self.press("Alt+\\")
+            return self.ghost() != ""
+
+        self.until(look, "ghost text is shown")
         last = ""
         while (now := self.ghost()) != last:
             last = now
             self.page.wait_for_timeout(150)
         return now
+
+    def lines(self) -> list[str]:
+        """The lines that the editor shows, ghost text included, from the top."""
+        lines = self.page.locator(".editor-group-container.active .view-line")
+        texts = lines.evaluate_all("all => all.map(each => [parseFloat(each.style.top), each.textContent])")
+        return [text.replace("\xa0", " ") for _, text in sorted(texts)]
 
     def status(self) -> str:
         """What the status bar item tells a screen reader: state, sentence, model."""
@@ -220,7 +252,7 @@ class VSCode:
         return " ".join(label for label in labels if label)
 
     def wait_for_status(self, pattern: str) -> str:
-        until(lambda: re.search(pattern, self.status()), f"the status says {pattern!r}", lambda: self.status())
+        self.until(lambda: re.search(pattern, self.status()), f"the status says {pattern!r}")
         return self.status()
 
     def messages(self) -> list[str]:
@@ -234,7 +266,7 @@ class VSCode:
             found[:] = [message for message in self.messages() if re.search(pattern, message)]
             return bool(found)
 
-        until(look, f"a message says {pattern!r}", lambda: str(self.messages()))
+        self.until(look, f"a message says {pattern!r}")
         return found[0]
 
     def saved(self, file: str) -> str:
@@ -250,9 +282,20 @@ class VSCode:
     def picture(self, path: Path, **more: Any) -> None:
         self.page.screenshot(path=path, **more)
 
-    def servers(self) -> list[int]:
-        """Process identifiers of the language servers below this VS Code."""
-        return [child for child in descendants(self._process.pid) if _is_server(child)]
+    def servers(self) -> list[psutil.Process]:
+        """The language servers below this VS Code."""
+        found = []
+        for process in self._tree.children(recursive=True):
+            try:
+                if "serve" in process.cmdline():
+                    found.append(process)
+            except psutil.Error:  # It has ended.
+                continue
+        return found
+
+
+Start = Callable[..., VSCode]
+"""Starts VS Code with the named arguments of `VSCode`; `script=` answers instead of the model."""
 
 
 def until(condition: Callable[[], object], what: str, state: Callable[[], str] = str, seconds: float = SECONDS) -> None:
@@ -263,28 +306,16 @@ def until(condition: Callable[[], object], what: str, state: Callable[[], str] =
         time.sleep(0.05)
 
 
-def descendants(pid: int) -> list[int]:
-    """The processes below one, by what the kernel says of parents."""
-    parents = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-            except (OSError, IndexError):
-                continue
-    found, layer = [], [pid]
-    while layer:
-        layer = [child for child, parent in parents.items() if parent in layer]
-        found += layer
+def engines(home: Path) -> list[psutil.Process]:
+    """The engine processes of this home."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        try:
+            if "engine" in (process.info["cmdline"] or []) and process.environ().get("CODEHEARTH_HOME") == str(home):
+                found.append(process)
+        except psutil.Error:  # It has ended, or belongs to somebody else.
+            continue
     return found
-
-
-def _is_server(pid: int) -> bool:
-    try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    except OSError:
-        return False
-    return b"serve" in words and b"engine" not in words
 
 
 def _free_port() -> int:
