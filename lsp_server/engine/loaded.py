@@ -25,6 +25,9 @@ logger = logging.getLogger("codehearth.engine")
 MOST_SEQUENCES = 4
 """Places kept evaluated at once: as many windows as people type in. Others wait in host memory."""
 
+SWAPPED_SEQUENCES = 32
+"""Places in host memory. Without this bound a thousand requests to an 8 M model kept 1 GB."""
+
 LONGEST_CONTEXT = 8192
 """Tokens, unless the person asks for more: beyond, prompts take longer to build and read than anyone waits."""
 
@@ -68,6 +71,12 @@ def fit_gpu_layers(*, model_bytes: int, layers: int, free_device_bytes: int) -> 
     return layers + 1 if model_bytes <= room else max(0, room * (layers + 1) // model_bytes)
 
 
+def host_room(available: int, sequence_bytes: int) -> int:
+    """Bytes of host memory for sequences that were swapped out: a few windows with a few places each, which is little
+    for a small model, and never more than a tenth of what is free, nor 1 GiB."""
+    return min(2**30, available // 10, SWAPPED_SEQUENCES * sequence_bytes)
+
+
 class LoadedModel:
     """Raises ModelUnavailable, with a sentence, when the file cannot be used. `facts` say what was loaded."""
 
@@ -99,7 +108,7 @@ class LoadedModel:
         self._kv: KvCache[ctypes.Array[ctypes.c_uint8]] = KvCache(
             self._context,
             self._context.sequences,
-            host_bytes=min(2**30, psutil.virtual_memory().available // 10),
+            host_bytes=host_room(psutil.virtual_memory().available, self._context.tokens * model.kv_bytes_per_token),
             bytes_per_token=model.kv_bytes_per_token,
         )
         self._interruptible = gpu_layers == 0 or not llama.gpu_offload() or _is_metal()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from gguf import GGUFWriter
 
-from lsp_server.engine.loaded import LoadedModel, fit, fit_gpu_layers
+from lsp_server.engine.loaded import LoadedModel, fit, fit_gpu_layers, host_room
 from lsp_server.engine.protocol import Done, GenerateRequest, ModelSpec, Piece, Segment
 from lsp_server.errors import ModelUnavailable, ServerError
 from tests.unit.engine.conftest import MODEL, ask
@@ -273,3 +273,10 @@ def test_what_may_continue_a_text(model: LoadedModel, text: bytes) -> None:
         if piece and (piece.startswith(text) or text.startswith(piece)) and not model.ends(token)
     ]
     assert found == expected
+
+
+def test_a_small_model_keeps_little_in_host_memory() -> None:
+    """However much memory is free: 2 MB a place make 64 MB. A large model is bounded by a share of what is free."""
+    assert host_room(64 * 2**30, 2 * 2**20) == 64 * 2**20
+    assert host_room(64 * 2**30, 500 * 2**20) == 2**30
+    assert host_room(2**30, 500 * 2**20) == 2**30 // 10
