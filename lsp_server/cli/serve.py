@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import gc
+import importlib
 import os
 import sys
 from collections.abc import Callable
@@ -77,10 +78,8 @@ def parts(config: Path, script: Path | None = None) -> "Parts":
     from lsp_server.syntax.languages import LANGUAGES
 
     def prepare() -> None:
-        from lsp_server.cli import core
-        from lsp_server.index import indexer
-
-        assert core and indexer
+        for name in ("lsp_server.cli.core", "lsp_server.index.indexer"):
+            importlib.import_module(name)
 
     def make_core(settings: "Settings", reader_of: "ReaderOf", on_state: "Callable[[ModelState], None]") -> "Core":
         from lsp_server.cli.core import ServedCore, engine_of

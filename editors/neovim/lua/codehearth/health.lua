@@ -41,7 +41,7 @@ function M._server()
   local path = vim.fn.exepath(command[1])
   if path == '' then
     health.error(('The command `%s` was not found.'):format(command[1]), {
-      'Install the server: `pip install codehearth`, in an environment of its own.',
+      'Install the server: `pip install` of a codehearth checkout, in an environment of its own.',
       "Or give its full path: require('codehearth').setup({ cmd = { '/path/to/codehearth', 'serve' } })",
     })
     return false

@@ -87,7 +87,7 @@ function M.enable()
   local function missing()
     M.tell(
       ('The command `%s` was not found. '):format(command[1])
-        .. 'Install the server (`pip install codehearth`, in an environment of its own) or give its full path as '
+        .. 'Install the server (`pip install` of a codehearth checkout, in an environment of its own) or give its full path as '
         .. '`cmd` in setup(), then `:Codehearth restart`.',
       vim.log.levels.ERROR
     )
