@@ -6,7 +6,7 @@ only where it is used up at once (compared, computed with, used as an index), be
 """
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from lsp_server.actions.extract_variable_effects import Names, Scope, bound, has_effect, is_harmless, names_bound
 from lsp_server.actions.extract_variable_place import Place, placed
@@ -25,10 +25,10 @@ _CONSUMERS = frozenset(
 def shared(source: Source, wanted: ast.expr, scope: Scope) -> tuple[Place, tuple[ast.expr, ...]] | None:
     """Where to evaluate once, and the occurrences that may then use it, `wanted` among them; None for fewer than two.
 
-    In the order of the source. The wanted one may stand where it could not be taken out alone (`a.b if a.b else c`).
+    In the order of evaluation. The wanted one may stand where it could not be taken out alone (`a.b if a.b else c`).
     """
     names = Names(source.module, scope, partial=source.partial)
-    equal = sorted(_equal(wanted, scope), key=lambda node: source.span(node).start)
+    equal = sorted(_equal(wanted, scope), key=lambda node: _order(source, node))
     if len(equal) < 2:
         return None
     for node in equal:
@@ -94,14 +94,14 @@ def _region(source: Source, first: Place, last: ast.expr) -> list[ast.stmt]:
 
 def _quiet(source: Source, region: list[ast.stmt], last: ast.expr) -> bool:
     """Does nothing in these statements have an effect before `last` is evaluated?"""
-    end = source.span(last).end
+    end = _order(source, last)
     above = set(_above(source, last))
     loops = any(isinstance(part, ast.While) for statement in region for part in ast.walk(statement))
     for statement in region:
         for part in ast.walk(statement):
             if not _disturbs(part):
                 continue
-            later = part in above or source.span(part).start >= end or _stored_later(source, part, above)
+            later = part in above or _order(source, part) > end or _stored_later(source, part, above)
             if loops or not later or isinstance(part, (ast.For, ast.AsyncFor)):
                 return False
     return True
@@ -125,6 +125,25 @@ def _stored_later(source: Source, node: ast.AST, above: set[ast.AST]) -> bool:
         and holder.field in ("targets", "target")
         and holder.node.value in above | {None}
     )
+
+
+_LATER: Mapping[type[ast.AST], Mapping[str, int]] = {
+    ast.Assign: {"targets": 1},
+    ast.AnnAssign: {"target": 1},
+    ast.IfExp: {"body": 1, "orelse": 1},
+    ast.Call: {"args": 1, "keywords": 2},
+}
+"""Fields that are evaluated in another order than they are written in; the others of these nodes come first."""
+
+
+def _order(source: Source, node: ast.AST) -> list[tuple[int, int]]:
+    """Compares as the nodes are evaluated; what holds another one compares lower."""
+    steps = []
+    while (holder := source.holder(node)) is not None:
+        written = source.span(node).start if hasattr(node, "lineno") else holder.index or 0
+        steps.append((_LATER.get(type(holder.node), {}).get(holder.field, 0), written))
+        node = holder.node
+    return steps[::-1]
 
 
 def _above(source: Source, node: ast.AST) -> Iterator[ast.AST]:

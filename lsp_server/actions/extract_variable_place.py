@@ -59,7 +59,7 @@ def selected(source: Source, span: Span, tree: SyntaxTree) -> "Selected | str":
     around = Span(span.start - 1, span.end + 1)
     found: dict[Span, ast.expr] = {}
     whole, touched = False, 0
-    for node in outside_strings(source.module):
+    for node in _near(source, span):
         if isinstance(node, ast.stmt):
             own = source.span(node)
             if own in wanted:
@@ -82,16 +82,6 @@ def selected(source: Source, span: Span, tree: SyntaxTree) -> "Selected | str":
     if touched > 1 and not whole:
         return "The selection reaches over more than one statement."
     return NO_EXPRESSION if whole or touched else NOT_WHOLE
-
-
-def outside_strings(node: ast.AST) -> Iterator[ast.AST]:
-    """The node and all below it, but for what stands inside f-strings: some Pythons misplace that."""
-    waiting = [node]
-    while waiting:
-        current = waiting.pop()
-        yield current
-        if not isinstance(current, ast.JoinedStr):
-            waiting += ast.iter_child_nodes(current)
 
 
 def placed(source: Source, node: ast.expr) -> Place | str:
@@ -164,6 +154,22 @@ def _within_parentheses(text: str, span: Span) -> list[Span]:
         span = trimmed(text, Span(span.start + 1, span.end - 1))
         spans.append(span)
     return spans
+
+
+def _near(source: Source, span: Span) -> Iterator[ast.AST]:
+    """The nodes on the lines of a span, but for what stands inside f-strings: some Pythons misplace that."""
+    first, last = source.lines(span)
+    waiting: list[ast.AST] = [source.module]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, (ast.stmt, ast.expr)):
+            decorators = getattr(node, "decorator_list", ())
+            begins = min([node.lineno, *(decorator.lineno for decorator in decorators)])
+            if begins > last or (node.end_lineno or begins) < first:
+                continue
+        yield node
+        if not isinstance(node, ast.JoinedStr):
+            waiting += ast.iter_child_nodes(node)
 
 
 def _holds(outer: Span, inner: Span) -> bool:

@@ -48,6 +48,11 @@ class Source:
             self._offset(node.end_lineno, node.end_col_offset),  # type: ignore[attr-defined]
         )
 
+    def lines(self, span: Span) -> tuple[int, int]:
+        """The first and the last line of a span as nodes count them, from 1."""
+        first, last = (self._lines.line_of(offset - self.part.start) + 1 for offset in (span.start, span.end))
+        return first, last
+
     def of(self, node: ast.AST) -> str:
         """The source of a node."""
         span = self.span(node)
@@ -86,6 +91,22 @@ def parsed(text: str) -> ast.Module | None:
             return ast.parse(text)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return None
+
+
+def same_program(one: Source, other: Source) -> bool:
+    """Are two trees equal? Statements of the module whose source is the same are, and are not compared again."""
+    if len(one.module.body) != len(other.module.body):
+        return False
+    pairs = zip(one.module.body, other.module.body, strict=True)
+    return all(
+        _with_decorators(one, left) == _with_decorators(other, right) or equal(left, right) for left, right in pairs
+    )
+
+
+def _with_decorators(source: Source, node: ast.stmt) -> str:
+    """The source of a definition begins at its `def`; its decorators belong to it all the same."""
+    start = min(source.span(part).start for part in (*getattr(node, "decorator_list", ()), node))
+    return source.text[start : source.span(node).end]
 
 
 def equal(one: ast.AST, other: ast.AST) -> bool:

@@ -45,7 +45,7 @@ def extracts(before: Source, after: Source, scope: ast.AST, name: str, uses: int
     back = _Inlining(name)
     back.visit(twin)
     undone = back.assignments == 1 and back.uses == back.dominated == uses and not back.others
-    return undone and sources.equal(after.module, before.module)
+    return undone and sources.same_program(after, before)
 
 
 def _twin(before: Source, after: Source, node: ast.AST) -> ast.AST | None:
@@ -101,7 +101,7 @@ class _Inlining(ast.NodeTransformer):
                     if self.dominated:
                         del block[place]
                     else:
-                        block[place] = ast.Expr(statement.value)
+                        block[place] = ast.copy_location(ast.Expr(statement.value), statement)
                     return
 
 

@@ -76,6 +76,8 @@ class Writer:
                 f"(lambda: {a})()",
                 f"f'{{{self.random.choice(('n', 'o.value'))}}}'",
                 f"str({a})",
+                f"max(n, *[{a}], m, key=lambda x: str(x))",
+                f"dict(a={a}, **{{'b': {b}}})",
             ]
         )
 
@@ -91,6 +93,12 @@ class Writer:
             f"o.value = {e}",
             f"o.value += {e}",
             f"o.items[n % 3] = {e}",
+            f"o.items[o.value % 3] = {e}",
+            f"o.items[o.items[0]], o.value = {e}, o.items[0]",
+            f"o.items[o.value % 3] += {e}",
+            f"assert {e} or True, {self.expression(1)}",
+            f"del o.items[{self.expression(1)}]",
+            f"raise ValueError({e})",
             f"n, m = {e}, {self.expression(1)}",
             f"LOG.append({e})",
             f"{e}",

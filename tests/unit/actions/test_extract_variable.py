@@ -296,6 +296,7 @@ def test_the_title_says_how_many() -> None:
         ),
         pytest.param("def g(n):\n    a = n + 1\n    return ├n + 1┤\n", id="both may be kept and changed"),
         pytest.param("def g():\n    a = []\n    b = ├[]┤\n", id="two lists are two"),
+        pytest.param("def g(o):\n    o.b[0] = h(├o.b┤)\n", id="a target is evaluated after the value"),
         pytest.param(
             "def g(o, c):\n    if c:\n        a = o.b\n    else:\n        a = ├o.b┤\n", id="in different branches"
         ),
