@@ -6,39 +6,46 @@ file knows nothing of completions.
 """
 
 import re
-from functools import lru_cache
 from typing import Literal, NamedTuple
 
 import attrs
 
+from lsp_server.completion.lexicon import BLOCK_COMMENT, LINE_COMMENT, WORDS, Lexicon, lexicon
 from lsp_server.completion.place import width
 from lsp_server.completion.query import Query
 from lsp_server.syntax.trees import SyntaxTree
 
-CLOSER = {"(": ")", "[": "]", "{": "}", "${": "}", '"': '"', "'": "'", "`": "`", '"""': '"""', "'''": "'''"}
-BRACKETS = frozenset({"(", "[", "{", "${"})
+CLOSER = {
+    "(": ")",
+    "[": "]",
+    "{": "}",
+    "${": "}",
+    '"': '"',
+    "'": "'",
+    "`": "`",
+    '"""': '"""',
+    "'''": "'''",
+    "[[": "]]",
+    **WORDS,
+}
+BRACKETS = frozenset({"(", "[", "{", "${", *WORDS})
 
-LONG = frozenset({'"""', "'''", "`", "/*"})
+LONG = frozenset({'"""', "'''", "`", "[[", "/*"})
 """What goes on over line ends by nature."""
 
-_OPENER = {")": "(", "]": "[", "}": "{"}
+_CLOSER = re.compile(r"\w+|.")
 _WINDOW = 8_000
 """Characters scanned on each side of the cursor: some 200 lines, about 1 ms."""
 
 _CODE = re.compile(r"^[ \t]*(?:(?:async )?def \w+\(|class \w+[(:]|@\w|[\w.]+ = )", re.MULTILINE)
 """Lines that tell that a quote below belongs to another string, so that the one at the cursor is not closed."""
 
-_LINE_COMMENT = "//"
-_BLOCK_COMMENT = "/*"
-_NO_QUOTES = frozenset({"plaintext", "markdown", "latex", "tex", "restructuredtext", "html", "xml", "text"})
-_HASH = frozenset(
-    {"python", "ruby", "shellscript", "sh", "bash", "yaml", "toml", "perl", "r", "elixir", "makefile", "dockerfile"}
-)
-_SCRIPTS = frozenset({"javascript", "javascriptreact", "typescript", "typescriptreact", "tsx", "jsx"})
-
 
 class Mark(NamedTuple):
-    """Something open: its opening characters (a line comment is `//` in every language) and where it stands."""
+    """Something open: its opening characters and where it stands.
+
+    A line comment is `//` and a block comment `/*` in every language, a block that a word opens is a key of `WORDS`.
+    """
 
     kind: str
     offset: int
@@ -76,48 +83,42 @@ class Around:
     @property
     def kind(self) -> Literal["code", "string", "comment"]:
         top = self.open[-1].kind if self.open else ""
-        if top in (_LINE_COMMENT, _BLOCK_COMMENT):
+        if top in (LINE_COMMENT, BLOCK_COMMENT):
             return "comment"
         return "code" if not top or top in BRACKETS else "string"
 
 
-@attrs.frozen
-class Lexicon:
-    """How one language writes strings and comments."""
+def scan(
+    text: str, lexicon: Lexicon, stack: tuple[Mark, ...] = (), floor: int = 0, base: int = 0, lead: str = ""
+) -> Scan:
+    """Reads `text` from the state `stack`; offsets count from `base`. Depths below `floor` are not entered.
 
-    code: re.Pattern[str]
-    """Finds, in code, whatever opens or closes something; group `skip` is a token without meaning here."""
-    line_comment: str
-    """Begins a comment up to the line's end; "" for prose."""
-    raw_backtick: bool
-
-    def begins_comment(self, text: str) -> bool:
-        return bool(self.line_comment) and text.startswith((self.line_comment, _BLOCK_COMMENT))
-
-
-def lexicon(language: str) -> Lexicon:
-    """The lexicon of a language identifier; unknown languages are read like C."""
-    return _lexicon(language)
+    `lead` stands left of the text on its line; it is not read, but tells what a word means (`x if y` opens nothing).
+    """
+    if lead and lexicon.has_words:
+        # From the space before the text on: patterns for words take it with them.
+        seen = _scan(lead + text, len(lead.rstrip(" \t")), lexicon, stack, floor, base - len(lead))
+        return seen if seen.escape is None else attrs.evolve(seen, escape=seen.escape - len(lead))
+    return _scan(text, 0, lexicon, stack, floor, base)
 
 
-def scan(text: str, lexicon: Lexicon, stack: tuple[Mark, ...] = (), floor: int = 0, base: int = 0) -> Scan:
-    """Reads `text` from the state `stack`; offsets count from `base`. Depths below `floor` are not entered."""
+def _scan(text: str, position: int, lexicon: Lexicon, stack: tuple[Mark, ...], floor: int, base: int) -> Scan:
     opened = list(stack)
     lowest = len(opened)
-    position = 0
     while position < len(text):
         top = opened[-1].kind if opened else ""
         if top and top not in BRACKETS:
-            found = _inside(top, lexicon).search(text, position)
+            found = lexicon.inside(top).search(text, position)
             if found is None:
                 break
             position = found.end()
             token = found.group()
-            if token.startswith("\\") and token != "\\":
+            code = lexicon.opens_code(top, token)
+            if code is not None:
+                opened.append(Mark(code, base + found.start()))
+            elif token.startswith("\\"):
                 continue
-            if token == "${":
-                opened.append(Mark("${", base + found.start()))
-            elif token == "\n" or top in (_LINE_COMMENT, _BLOCK_COMMENT):
+            elif token == "\n" or top in (LINE_COMMENT, BLOCK_COMMENT):
                 opened.pop()  # the line's end ends comments and forgotten quotes; neither is a closer of ours
             elif len(opened) <= floor:
                 return Scan(tuple(opened), found.start(), lowest)
@@ -132,15 +133,17 @@ def scan(text: str, lexicon: Lexicon, stack: tuple[Mark, ...] = (), floor: int =
         token = found.group()
         if found.lastgroup == "skip":
             continue
-        if token in _OPENER:
-            depth = _matching(opened, _OPENER[token], floor)
+        token = token.lstrip(" \t")
+        start = position - len(token)
+        closed = lexicon.closes(token)
+        if closed is None:
+            opened.append(Mark(lexicon.called(token, found.lastgroup), base + start))
+        else:
+            depth = _matching(opened, closed, floor)
             if depth is None:
-                return Scan(tuple(opened), found.start(), lowest)
+                return Scan(tuple(opened), start, lowest)
             del opened[depth:]
             lowest = min(lowest, len(opened))
-        else:
-            kind = _LINE_COMMENT if token in ("#", "//") else token
-            opened.append(Mark(kind, base + found.start()))
     return Scan(tuple(opened), None, lowest)
 
 
@@ -165,7 +168,7 @@ def around(query: Query, tree: SyntaxTree | None) -> Around:
         stack = seen.stack
         if not text[position:end].isspace():
             above = _statement(begins, min(lowest, seen.lowest))
-    before = scan(text[here : query.offset], words, stack, base=here)
+    before = scan(text[here : query.offset], words, stack, base=here)  # from the line's start: it needs no lead
     lowest = before.lowest
     if before.escape is not None:
         lowest, before = 0, scan(text[here + before.escape + 1 : query.offset], words, base=here + before.escape + 1)
@@ -181,13 +184,16 @@ def around(query: Query, tree: SyntaxTree | None) -> Around:
     )
 
 
-def close(marks: tuple[Mark, ...]) -> str:
-    """The characters that close `marks` on one line, innermost first; what spans lines by nature is left open."""
+def close(marks: tuple[Mark, ...], *, lines: bool = False) -> str:
+    """The characters that close `marks` on one line, innermost first; what spans lines by nature is left open.
+
+    A word closes a block on a line of its own: only with `lines`, and from there on.
+    """
     closers = []
     for mark in reversed(marks):
-        if mark.kind == _LINE_COMMENT or mark.kind in LONG:
+        if mark.kind == LINE_COMMENT or mark.kind in LONG or (mark.kind in WORDS and not lines):
             break
-        closers.append(CLOSER[mark.kind])
+        closers.append("\n" * (mark.kind in WORDS) + CLOSER[mark.kind])
     return "".join(closers)
 
 
@@ -224,17 +230,21 @@ def _owed(opened: tuple[Mark, ...], query: Query, words: Lexicon, *, whole: bool
         if end is not None and not (long and _CODE.search(rest[:end])):
             return 0
         start = len(rest) if long else line_end  # a quote forgotten ends with its line
-    escape = scan(rest[start:], words).escape
+    escape = scan(rest[start:], words, lead="" if start else text[lines.start(here) : query.offset]).escape
     if escape is None:
         # Of what is not closed within the window, only braces of earlier lines can be closed beyond it.
         further = query.offset + _WINDOW < len(text) or (start > 0 and start == len(rest))
-        braces = [depth for depth, mark in enumerate(opened) if mark.offset < lines.start(here) and mark.kind == "{"]
+        blocks = ("{", *WORDS)
+        braces = [depth for depth, mark in enumerate(opened) if mark.offset < lines.start(here) and mark.kind in blocks]
         return len(opened) - (braces[-1] + 1 if further and braces else 0)
     where = query.offset + start + escape
-    kind = _OPENER[text[where]]
+    closer = _CLOSER.match(text, where)
+    kind = words.closes(closer.group()) if closer is not None else None
     line = lines.line_of(where)
     indent = text[lines.start(line) : where]
-    candidates = [depth for depth, mark in enumerate(opened) if mark.kind == kind or (mark.kind + kind) == "${{"]
+    candidates = [
+        depth for depth, mark in enumerate(opened) if mark.kind == kind or (mark.kind == "${" and kind == "{")
+    ]
     if not indent.strip() and line != here:
         level = width(indent)
         fitting = [depth for depth in candidates if width(_line_at(query, opened[depth].offset)) == level]
@@ -268,46 +278,3 @@ def _corrected(stack: tuple[Mark, ...], query: Query, tree: SyntaxTree | None, s
     if start and tree is not None and top and top.kind in LONG and tree.kind_at(query.offset) == "code":
         return stack[:-1]
     return stack
-
-
-@lru_cache(maxsize=64)
-def _lexicon(language: str) -> Lexicon:
-    hashed = language in _HASH
-    scripts = language in _SCRIPTS
-    skips: list[str] = []
-    if language in _NO_QUOTES:
-        openers = []
-    elif language == "python":
-        openers = ['"""', "'''", '"', "'"]
-    elif scripts:
-        # A regular expression literal stands where an operand is expected; elsewhere a slash divides.
-        skips.append(r"(?:(?<=[(,=:!&|?\[])|(?<=return))[ \t]*/(?![/*])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\[\n])+/")
-        openers = ['"', "'", "`"]
-    elif language == "go":
-        skips.append(r"'(?:\\[^\n]{1,9}?|[^'\\\n])'")
-        openers = ['"', "`"]
-    elif hashed:
-        openers = ['"', "'"]
-    else:
-        # `'` opens a character in C and a lifetime in Rust: only a whole character literal means anything.
-        skips.append(r"'(?:\\[^\n]{1,9}?|[^'\\\n])'")
-        openers = ['"']
-    comments = [] if language in _NO_QUOTES else ["#"] if hashed else ["//", "/*"]
-    parts = [rf"(?P<skip>{'|'.join(skips)})"] if skips else []
-    parts += [re.escape(token) for token in (*openers, *comments)]
-    parts.append(r"[()\[\]{}]")
-    return Lexicon(re.compile("|".join(parts)), comments[0] if comments else "", language == "go")
-
-
-@lru_cache(maxsize=64)
-def _inside(kind: str, lexicon: Lexicon) -> re.Pattern[str]:
-    """Finds, inside a string or a comment, an escape, a line's end that ends it, an interpolation, or its closer."""
-    if kind == _LINE_COMMENT:
-        return re.compile(r"\n")
-    if kind == _BLOCK_COMMENT:
-        return re.compile(r"\*/")
-    if kind == "`":
-        return re.compile("`") if lexicon.raw_backtick else re.compile(r"\\[\s\S]|\$\{|`")
-    if kind in ('"""', "'''"):
-        return re.compile(rf"\\[\s\S]|{kind}")
-    return re.compile(rf"\\.|{kind}|\n")

@@ -10,7 +10,8 @@ from collections import OrderedDict
 
 import attrs
 
-from lsp_server.completion.brackets import CLOSER, Mark, lexicon, scan
+from lsp_server.completion.brackets import CLOSER, Mark, scan
+from lsp_server.completion.lexicon import lexicon
 from lsp_server.completion.place import Mode, popup_rest
 from lsp_server.completion.query import Query
 from lsp_server.settings import Settings

@@ -16,7 +16,7 @@ def indent(text: str, situation: Situation) -> str | Quiet:
     lead, code = width(first), first.lstrip(" \t")
     above = situation.around.above
     unit = indent_unit(situation.query)
-    if place.previous is not None and is_opener(place.previous, place.style) and above >= place.column:
+    if place.previous is not None and is_opener(place.previous, place.language) and above >= place.column:
         wanted = max(place.column + lead, above + width(unit))
         missing = wanted - place.column
         first = ("\t" * (missing // TAB) if unit == "\t" else " " * missing) + code
@@ -24,7 +24,7 @@ def indent(text: str, situation: Situation) -> str | Quiet:
     if place.column:
         first = code
     surplus = 0
-    ends = not is_opener(code, place.style) and not code.rstrip().endswith("\\")
+    ends = not is_opener(code, place.language) and not code.rstrip().endswith("\\")
     if further and place.style == "indent" and ends and len(situation.scan(first).stack) == len(situation.around.open):
         level = place.column + width(first)
         second = next((line for line in further if line.strip()), "")

@@ -7,6 +7,7 @@ from typing import Literal
 import attrs
 
 from lsp_server.completion.query import Query
+from lsp_server.syntax.languages import BlockStyle, by_name
 
 Mode = Literal["line", "block"]
 
@@ -36,6 +37,10 @@ _INDENTED_LANGUAGES = frozenset(
     }
 )
 _TABBED_LANGUAGES = frozenset({"go", "go.mod", "makefile"})
+_NARROW = frozenset(
+    {"javascript", "javascriptreact", "jsx", "typescript", "typescriptreact", "tsx", "ruby", "lua", "bash", "scala"}
+)
+"""Languages that indent by two columns where a file says nothing else."""
 _OPENERS = re.compile(r"(?:[{(\[]|=>|\b(?:then|do|begin))\s*$")
 _POPUP_WORD = re.compile(r"[\w$]+$")
 
@@ -55,7 +60,7 @@ class Place:
     """The line above, blank or not; empty on the first line."""
     following: tuple[str, ...]
     """The first lines below that are not blank, at most eight."""
-    style: Literal["indent", "braces"]
+    style: BlockStyle
     """What delimits blocks in this language."""
     language: str
     newline: str
@@ -99,8 +104,11 @@ class Place:
         return width(self.before)
 
 
-def block_style(language: str) -> Literal["indent", "braces"]:
+def block_style(language: str) -> BlockStyle:
     """How a language delimits blocks; unknown ones count as braces, where indentation is watched as well."""
+    known = by_name(language)
+    if known is not None:
+        return known.block_style
     return "indent" if language in _INDENTED_LANGUAGES else "braces"
 
 
@@ -122,10 +130,14 @@ def width(line: str) -> int:
     return columns
 
 
-def is_opener(line: str, style: Literal["indent", "braces"]) -> bool:
-    """Whether deeper lines are expected below a line, from its last character. Comments at its end are not seen."""
+def is_opener(line: str, language: str) -> bool:
+    """Whether deeper lines are expected below a line, from its last character, or from its words where blocks end with
+    words. Comments at its end are not seen."""
     line = line.rstrip()
-    return bool(_OPENERS.search(line)) or (style == "indent" and line.endswith(":"))
+    known = by_name(language)
+    if known is not None and known.block_style == "keywords":
+        return line.endswith(("{", "(", "[")) or re.search(known.block_header, line) is not None
+    return bool(_OPENERS.search(line)) or (block_style(language) == "indent" and line.endswith(":"))
 
 
 def indent_unit(query: Query) -> str:
@@ -150,7 +162,7 @@ def indent_unit(query: Query) -> str:
     language = query.document.language
     if language in _TABBED_LANGUAGES:
         return "\t"
-    return " " * (2 if language.startswith(("javascript", "typescript")) else 4)
+    return " " * (2 if language in _NARROW else 4)
 
 
 def popup_rest(query: Query) -> str | None:

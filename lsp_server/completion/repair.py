@@ -24,7 +24,7 @@ def unfinished_lines(text: str, situation: Situation) -> str | Quiet:
     while len(lines) > 1:
         stack = situation.scan("\n".join(lines)).stack
         broken_string = bool(stack) and stack[-1].kind in ("'", '"') and not situation.place.after.strip()
-        if not broken_string and not is_opener(lines[-1], situation.place.style):
+        if not broken_string and not is_opener(lines[-1], situation.place.language):
             break
         lines.pop()
     return "\n".join(lines)
@@ -84,8 +84,9 @@ def _finished(text: str, situation: Situation) -> str:
     last = text.rsplit("\n", 1)[-1]
     line = (situation.place.before + last if "\n" not in text else last).rstrip()
     stack = situation.scan(text).stack
-    if line.lstrip().startswith("@"):
-        return f"{text}\n{indentation(line)}{'def _(): pass' if indented else 'x() {}'}"
+    form = situation.lexicon.form
+    if situation.lexicon.decorates(line.lstrip()):
+        return f"{text}\n{indentation(line)}{form.decorated}"
     if line.endswith(":") and indented and not stack:
         ending = f"\n{indentation(line)}finally: pass" if line.strip() == "try:" else ""
         return f"{text} pass{ending}"
@@ -94,7 +95,12 @@ def _finished(text: str, situation: Situation) -> str:
     owed = stack[situation.around.floor :]
     if any(mark.kind not in BRACKETS and mark.kind not in ("'", '"') for mark in owed):
         return text
-    return text + close(owed) + (" finally {}" if line.endswith("try {") else "")
+    if form.empty_body and is_opener(line, situation.place.language):
+        text += f"\n{form.empty_body}"
+    closers = close(owed, lines=True)
+    if form.terminator and line[-1:] not in ("", ";", "{", "}", ",", ":") and "}" not in closers:
+        closers += form.terminator
+    return text + closers + (" finally {}" if line.endswith("try {") else "")
 
 
 def _closing_lines(marks: tuple[Mark, ...], text: str, situation: Situation) -> str:
@@ -108,7 +114,7 @@ def _closing_lines(marks: tuple[Mark, ...], text: str, situation: Situation) -> 
             continue  # opened before the answer: not for the answer to close on a line of its own
         lines.setdefault(whole.rfind("\n", 0, mark.offset - start) + 1, []).append(mark)
     return "".join(
-        "\n" + indentation(whole[line:].split("\n", 1)[0]) + close(tuple(opened))
+        "\n" + indentation(whole[line:].split("\n", 1)[0]) + close(tuple(opened), lines=True).removeprefix("\n")
         for line, opened in sorted(lines.items(), reverse=True)
     )
 

@@ -5,24 +5,38 @@ of an answer than at its beginning. It never changes the text; `postprocess` app
 """
 
 import re
+import string
 
 import attrs
 
-from lsp_server.completion.brackets import LONG, Scan, around, lexicon, scan
+from lsp_server.completion.brackets import LONG, Scan, around, scan
+from lsp_server.completion.lexicon import lexicon
 from lsp_server.completion.place import Mode, Place, indentation, is_opener, width
 from lsp_server.completion.query import Query
 from lsp_server.syntax.trees import SyntaxTree
 
+_CONTROL = (
+    r"(?!(?:if|for|while|switch|catch|with|return|do|else|throw|await|new|try|using|lock|foreach|synchronized|match|case"
+    r"|elif|elseif|unsafe|loop|guard|when|yield|echo)\b)"
+)
 _DEFINITION = re.compile(
-    r"(?:@\w|(?:(?:export|default|public|private|protected|static|abstract|async|pub|final)\s+)*"
-    r"(?:def|class|function|interface|enum|namespace|struct|impl|trait|fn|func|type)\b\s*\*?\s*[\w(])"
-    r"|(?:(?:public|private|protected|static|async|get|set|readonly)\s+)+[\w#$]+\s*[(<]"
-    r"|(?!(?:if|for|while|switch|catch|with|return|do|else|throw|await|new)\b)[\w#$]+\s*\([^()]*\)\s*(?::[^{};=]+)?\{\s*$"
+    r"(?:(?:export|default|public|private|protected|internal|static|abstract|async|pub(?:\([\w: ]+\))?|final|open"
+    r"|override|suspend|inline|virtual|sealed|data|case|local|unsafe|const|extern|partial|readonly)\s+)*"
+    r"(?:(?:def|class|function|interface|enum|namespace|struct|impl|trait|fn|func|type)\b\s*\*?\s*[\w(<]"
+    r"|(?:fun|module|object|protocol|extension|record|typealias|mod|actor)\s+\w)"
+    # A modifier, perhaps types, and a name with parameters.
+    r"|(?:(?:public|private|protected|internal|static|async|get|set|readonly|virtual|override|final|abstract)\s+)+"
+    r"(?:[\w<>,.\[\]?&*:]+\s+)*[\w#$~]+\s*[(<]"
+    # The same without a modifier, known by its body.
+    rf"|{_CONTROL}(?:[\w:<>,\[\]&*?.]+\s+)*[&*]*[~\w#$]+\s*\([^()]*\)\s*"
+    r"(?::[^{};=]+|->[^{};=]+|const\b|noexcept\b|throws\s[\w., ]+)?\s*\{\s*$"
 )
 _CLOSES_LINE = re.compile(r"\s*(?:[)\]}]|</|(?:end|fi|done|esac)\b)")
 
 _REOPENS = re.compile(r"\}\s*(?:else|catch|finally)\b.*\{\s*$")
 """Closes a block and begins the next one of the same statement, so that brackets stay as they were."""
+
+_WORD = string.ascii_letters + string.digits + "_"
 
 _LOOP_PERIOD = 4
 """A loop of up to this many lines is noticed."""
@@ -67,6 +81,8 @@ class ScopeStop:
             end = text_so_far.find("\n", self._line_start)
             complete = end >= 0
             content = text_so_far[self._line_start : end if complete else len(text_so_far)].rstrip("\r")
+            if not complete and self._place.style == "keywords":
+                content = content.rstrip(_WORD)  # half a word may become `end`, and `end` may become `endpoint`
             self._cut = self._read_line(content, complete) if self._mode == "line" else self._read(content, complete)
             if not complete:
                 break
@@ -77,7 +93,7 @@ class ScopeStop:
         """Line mode: the end of the line, unless a closer too many or a loop comes first."""
         if self._reopens and content.startswith("}"):
             return self._reopened(content, complete)
-        escape = scan(content, self._lexicon, self._stack, self._around.floor).escape
+        escape = scan(content, self._lexicon, self._stack, self._around.floor, lead=self._place.before).escape
         run = run_start(content)
         return escape if escape is not None else run if run is not None else len(content) if complete else None
 
@@ -86,7 +102,8 @@ class ScopeStop:
         first, blank = not self._lines, not content.strip()
         if first and self._reopens and content.startswith("}"):
             return self._reopened(content, complete)
-        seen = scan(content + "\n" * complete, self._lexicon, self._stack, self._around.floor)
+        lead = self._place.before if first else ""
+        seen = scan(content + "\n" * complete, self._lexicon, self._stack, self._around.floor, lead=lead)
         in_text = bool(self._stack) and self._stack[-1].kind in LONG
         surplus_first = seen.escape == len(indentation(content))
         if not (blank or first or in_text or surplus_first) and self._leaves(content):
@@ -111,7 +128,7 @@ class ScopeStop:
         """Whether a further line stands outside the block, or begins something next to what was asked for."""
         level = width(content)
         if self._place.on_blank_line:
-            outside = self._base is not None and level < self._base and content.lstrip()[0] not in ")]}"
+            outside = self._base is not None and level < self._base and not self._is_closer(content)
         elif self._opened():
             outside = level < self._around.header or (level == self._around.header and not _CLOSES_LINE.match(content))
         else:
@@ -121,8 +138,8 @@ class ScopeStop:
         beside = self._at_own_depth() and self._base is not None and level <= self._base
         if not (self._lines[-1].blank and self._written() and beside):
             return False
-        comment = content.lstrip().startswith(("#", "//", "/*"))
-        return self._paragraph or bool(_DEFINITION.match(content.lstrip())) or (comment and self._defined)
+        comment = self._lexicon.begins_comment(content.lstrip())
+        return self._paragraph or self._defines(content) or (comment and self._defined)
 
     def _finished(self, line: "_Line", seen: Scan) -> int | None:
         """The cut where a complete line ends the answer, with itself or before itself."""
@@ -143,7 +160,7 @@ class ScopeStop:
             return None
         if self._repeats_below(whole):
             return self._before()
-        if _DEFINITION.match(whole.strip()) and (place.on_blank_line or not first):
+        if self._defines(whole) and (place.on_blank_line or not first):
             if self._defined and not self._decorates():
                 return self._before()
             self._defined = True
@@ -168,7 +185,7 @@ class ScopeStop:
         if not place.on_blank_line or not place.column:
             return None
         above = place.previous
-        too_shallow = above is not None and is_opener(above, place.style) and self._around.above >= place.column
+        too_shallow = above is not None and is_opener(above, place.language) and self._around.above >= place.column
         return None if too_shallow else place.column
 
     def _learn_level(self, line: "_Line") -> None:
@@ -187,7 +204,7 @@ class ScopeStop:
         """Whether the statement on the cursor's line expects deeper lines below it."""
         below = self._lines[1].depth if len(self._lines) > 1 else len(self._stack)
         whole = self._place.before + self._lines[0].text
-        return is_opener(whole, self._place.style) or below > len(self._around.open) - self._around.on_line
+        return is_opener(whole, self._place.language) or below > len(self._around.open) - self._around.on_line
 
     def _at_own_depth(self) -> bool:
         """Whether nothing that the answer opened is open."""
@@ -202,7 +219,19 @@ class ScopeStop:
         return last is self._lines[0] or (self._base is not None and width(last.text) <= self._base)
 
     def _decorates(self) -> bool:
-        return next((line.text.lstrip().startswith("@") for line in reversed(self._lines) if not line.blank), False)
+        last = next((line.text for line in reversed(self._lines) if not line.blank), "")
+        return self._lexicon.decorates(last.lstrip())
+
+    def _defines(self, line: str) -> bool:
+        """Whether a line begins a definition, with its first decorator if it has any."""
+        line = line.strip()
+        return self._lexicon.decorates(line) or _DEFINITION.match(line) is not None
+
+    def _is_closer(self, line: str) -> bool:
+        """Whether a line begins with what closes a block."""
+        if self._place.style == "keywords" and _CLOSES_LINE.match(line):
+            return True
+        return line.lstrip()[0] in ")]}"
 
     def _repeats_below(self, whole: str) -> bool:
         below = self._place.following[:1]
@@ -235,7 +264,7 @@ def _in_paragraph(place: Place, above: int) -> bool:
     """
     if not place.on_blank_line or place.previous is None:
         return False
-    above_opens = is_opener(place.previous, place.style) and above < max(place.column, 1)
+    above_opens = is_opener(place.previous, place.language) and above < max(place.column, 1)
     below = place.following[0] if place.following else ""
     return not above_opens or (bool(below) and width(below) >= max(place.column, 1) and not _CLOSES_LINE.match(below))
 

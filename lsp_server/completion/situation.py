@@ -2,7 +2,8 @@
 
 import attrs
 
-from lsp_server.completion.brackets import Around, Lexicon, Scan, around, lexicon, scan
+from lsp_server.completion.brackets import Around, Scan, around, scan
+from lsp_server.completion.lexicon import Lexicon, lexicon
 from lsp_server.completion.place import Mode, Place
 from lsp_server.completion.query import Query, Silence
 from lsp_server.syntax.trees import SyntaxTree
@@ -25,7 +26,8 @@ class Situation:
 
     def scan(self, text: str) -> Scan:
         """What is open after `text` was inserted at the cursor; offsets are those of the changed document."""
-        return scan(text, self.lexicon, self.around.open, self.around.floor, base=self.query.offset)
+        opened, lead = self.around.open, self.place.before
+        return scan(text, self.lexicon, opened, self.around.floor, base=self.query.offset, lead=lead)
 
     def errors_with(self, text: str) -> int:
         """Errors of the document with `text` at the cursor; 0 without a tree. Costs an incremental parse."""

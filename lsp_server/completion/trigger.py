@@ -10,7 +10,8 @@ from typing import Literal
 
 import attrs
 
-from lsp_server.completion.brackets import around, lexicon
+from lsp_server.completion.brackets import around
+from lsp_server.completion.lexicon import lexicon
 from lsp_server.completion.place import Place, is_opener, popup_rest, width
 from lsp_server.completion.query import Query, Silence
 from lsp_server.completion.scope import closes_line
@@ -28,8 +29,10 @@ else in the process, whichever thread they run on."""
 _STRUCTURE_ONLY = re.compile(r"[\s)\]}\"'`,;]*(?:/?>|=>|->|:|\{|\\)?[\s)\]}\"'`,;{:]*\Z")
 """What may stand after the cursor: closers and the punctuation that follows them, no code."""
 
-_CLOSED = re.compile(r"(?:;|[)\]}]\s*;?\s*[,;]|^\s*[)\]}]+[;,]?)\s*\Z")
-"""A line that ends a statement for good: a semicolon, or nothing but closers."""
+_CLOSING_WORD = re.compile(r"[\s)\]};]*(?:end|fi|done|esac|then|do)\b[\s)\]};]*\Z")
+
+_CLOSED = re.compile(r"(?:;|[)\]}]\s*;?\s*[,;]|^\s*[)\]}]+[;,]?|^\s*(?:end|fi|done|esac))\s*\Z")
+"""A line that ends a statement for good: a semicolon, or nothing but closers and words that end a block."""
 
 
 @attrs.frozen
@@ -94,7 +97,7 @@ def _quiet_place(query: Query, place: Place, tree: SyntaxTree | None, kind: str)
         return _nothing("position", "The cursor is inside a string.") if calm else None
     if place.before.strip() and not place.after.strip() and _CLOSED.search(place.before):
         return _nothing("position", "The statement is complete.")
-    header = not place.on_blank_line and not place.after.strip() and is_opener(place.before, place.style)
+    header = not place.on_blank_line and not place.after.strip() and is_opener(place.before, place.language)
     if header and _has_body(query, place, tree):
         return _nothing("position", "The body already stands below.")
     return None
@@ -114,7 +117,7 @@ def _amount(query: Query, place: Place, tree: SyntaxTree | None, kind: str) -> L
         return "line"
     if place.on_blank_line:
         return "block" if _fits(query, place, tree) else "line"
-    opens = tree is None and is_opener(place.before, place.style) and place.before.rstrip()[-1] in ":{"
+    opens = tree is None and is_opener(place.before, place.language) and place.before.rstrip()[-1] in ":{"
     return "block" if opens and not _has_body(query, place, tree) else "line"
 
 
@@ -123,7 +126,7 @@ def _fits(query: Query, place: Place, tree: SyntaxTree | None) -> bool:
     above = place.previous
     if above is None or not place.column:
         return False
-    if is_opener(above, place.style):
+    if is_opener(above, place.language):
         return place.column > around(query, tree).above
     return place.column <= width(above)
 
@@ -150,7 +153,9 @@ def _in_long_string(query: Query, tree: SyntaxTree | None) -> bool:
 
 
 def _without_comment(query: Query, place: Place) -> str:
-    """What stands after the cursor on its line, without a comment at the line's end."""
+    """What stands after the cursor on its line, without a comment at the line's end and words that end a block."""
+    if place.style == "keywords" and _CLOSING_WORD.match(place.after):
+        return ""
     return "" if lexicon(query.document.language).begins_comment(place.after.lstrip()) else place.after
 
 

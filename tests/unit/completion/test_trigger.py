@@ -39,7 +39,14 @@ BLOCKS = {
     "between the braces of a function": ("function f() {\n  <CURSOR>\n}\n", "typescript"),
     "an open brace at the line's end": ("function f() {<CURSOR>\n", "typescript"),
     "a Go body": ("package a\n\nfunc f() {\n\t<CURSOR>\n}\n", "go"),
-    "a body in an unknown language": ("fn main() {\n    <CURSOR>\n}\n", "rust"),
+    "a body in an unknown language": ("fn main() {\n    <CURSOR>\n}\n", "zig"),
+    "a Rust body": ("fn main() {\n    <CURSOR>\n}\n", "rust"),
+    "a Java method": ("class A {\n    int f() {<CURSOR>}\n}\n", "java"),
+    "a Ruby method": ("def f(a)\n  <CURSOR>\nend\n", "ruby"),
+    "a Ruby method's header": ("def f(a)<CURSOR>\n", "ruby"),
+    "an empty line among Ruby statements": ("def f\n  a = 1\n  <CURSOR>\n  a\nend\n", "ruby"),
+    "a Lua condition": ("if a then\n  <CURSOR>\nend\n", "lua"),
+    "a shell loop": ("for a in b; do\n  <CURSOR>\ndone\n", "shellscript"),
 }
 
 LINES = {
@@ -53,10 +60,13 @@ LINES = {
     "a documentation string": ('def f():\n    """Return <CURSOR>\n    """\n', "python"),
     "an argument on a line of its own": ("draw(\n    canvas,\n    <CURSOR>\n)\n", "python"),
     "before a comment at the line's end": ("total = <CURSOR>  # in cents\n", "python"),
+    "before the word that ends a block": ("x.each { } if y do <CURSOR> end\n", "ruby"),
     "plain text": ("Dear <CURSOR>\n", "plaintext"),
 }
 
 NOTHING = {
+    "behind the word that ends a block": ("if x then\n  y()\nend<CURSOR>\n", "lua"),
+    "a Ruby header that has its body": ("def f<CURSOR>\n  1\nend\n", "ruby"),
     "inside a word": ("to<CURSOR>tal = 1\n", "python"),
     "before code": ("total = <CURSOR> price * quantity\n", "python"),
     "after a semicolon": ("const a = 1;<CURSOR>\n", "typescript"),
