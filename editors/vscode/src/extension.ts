@@ -5,7 +5,7 @@ import * as path from 'node:path';
 import * as vscode from 'vscode';
 
 import { Connection } from './client';
-import { install, InstallProblem, isBeingInstalled } from './install';
+import { abandon, install, InstallProblem, isBeingInstalled } from './install';
 import { showMenu } from './menu';
 import { hint } from './neighbours';
 import { type Command, exists, find, type Found, sibling } from './server';
@@ -106,6 +106,7 @@ class Extension implements vscode.Disposable {
 
   async end(): Promise<void> {
     this.turn++;
+    abandon();
     clearTimeout(this.settling);
     await this.stop();
   }

@@ -77,6 +77,13 @@ export async function install(job: Installation): Promise<boolean> {
   }
 }
 
+/** Ends what is being installed: this window closes. */
+export function abandon(): void {
+  running.forEach(end);
+}
+
+const running = new Set<ChildProcess>();
+
 /** Whether another window is installing into this folder now. */
 export function isBeingInstalled(folder: string): boolean {
   try {
@@ -159,6 +166,7 @@ function run(job: Installation, command: string, words: string[], problem: (tail
       detached: !WINDOWS,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
+    running.add(child);
     let tail = '';
     let rest = '';
     const hear = (chunk: Buffer) => {
@@ -178,11 +186,13 @@ function run(job: Installation, command: string, words: string[], problem: (tail
     const cancelling = job.token.onCancellationRequested(() => end(child));
     child.on('error', (error) => {
       cancelling.dispose();
+      running.delete(child);
       job.log(String(error));
       reject(problem(String(error)));
     });
     child.on('close', (code) => {
       cancelling.dispose();
+      running.delete(child);
       if (job.token.isCancellationRequested) {
         reject(new Cancelled());
       } else if (code === 0) {

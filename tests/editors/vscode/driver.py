@@ -26,6 +26,9 @@ SECONDS = 30.0
 ASK_AGAIN_SECONDS = 4.0
 """So long a person waits for ghost text before asking for it by a key."""
 
+ASK = "F9"
+"""Bound to VS Code's own command that asks for a suggestion; its default key depends on the keyboard."""
+
 SERVER = [sys.executable, "-P", "-m", "lsp_server", "serve"]
 """The server of this checkout."""
 
@@ -48,6 +51,7 @@ _USER_SETTINGS: Mapping[str, Any] = {
     "workbench.startupEditor": "none",
     "workbench.enableExperiments": False,
     "workbench.editor.enablePreview": False,
+    "workbench.secondarySideBar.defaultVisibility": "hidden",
     "security.workspace.trust.enabled": False,
     "chat.disableAIFeatures": True,
     "editor.inlineSuggest.enabled": True,
@@ -108,6 +112,9 @@ class VSCode:
         for place in (user, machine, folder / "home"):
             place.mkdir(parents=True, exist_ok=True)
         (user / "settings.json").write_text(json.dumps({**_USER_SETTINGS, **(settings or {})}))
+        (user / "keybindings.json").write_text(
+            json.dumps([{"key": ASK.lower(), "command": "editor.action.inlineSuggest.trigger"}])
+        )
         (machine / "settings.json").write_text(json.dumps({"codehearth.server.command": list(server)}))
         (folder / "config.yaml").write_text("cert: false\n")
         shutil.copytree(EDITORS / "extensions", folder / "extensions", dirs_exist_ok=True)
@@ -227,7 +234,7 @@ class VSCode:
             nonlocal asked
             if not patient and time.monotonic() - asked > ASK_AGAIN_SECONDS:
                 asked = time.monotonic()
-                self.press("Alt+\\")
+                self.press(ASK)
             return self.ghost() != ""
 
         self.until(look, "ghost text is shown")

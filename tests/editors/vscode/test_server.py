@@ -24,7 +24,8 @@ def bare(tmp_path: Path) -> dict[str, str]:
     for name in ("sh", "bash", "env", "cat", "ps", "uname", "ls", "sed", "dirname", "readlink", "git"):
         if (found := shutil.which(name)) is not None:
             (folder / name).symlink_to(found)
-    return {"PATH": str(folder), "PYTHONPATH": ""}
+    # As if started from a terminal; otherwise VS Code asks a login shell for PATH.
+    return {"PATH": str(folder), "PYTHONPATH": "", "VSCODE_CLI": "1"}
 
 
 def suggests(code: VSCode) -> str:
@@ -112,6 +113,7 @@ def test_another_provider_is_mentioned_until_one_has_enough(start: Start, script
     code = start(script=script, extensions=[other])
     assert "Tabnine" in code.wait_for_message("active, too")
     code.answer("Do Not Show Again")
+    code.pause(6)  # VS Code writes down what extensions remember every 5 s.
     code.page.reload()
     code.wait_for_status(r"ready|indexing|loading")
     code.pause(2)
