@@ -5,7 +5,9 @@ around a cursor (`trees.py`), which also asks for the definitions there:
 
     @definition.KIND    a definition; KIND is a `SymbolKind`, or `member` for an attribute of the enclosing class that
                         is defined inside one of its methods
-    @name @body         of the definition of the same match; text before the body is the definition's head
+    @name @body         of the definition of the same match; text before the body is the definition's head. Where they
+                        are the node's fields `name` and `body`, or stand within C's declarators, they need not be
+                        captured: patterns of one node compile in a hundredth of the time (Swift: 700 ms, 12 ms)
     @container          names the type that the definition belongs to, where it stands outside (Go's receivers)
     @receiver           must read `self` or `this` for a `member` to count
     @accessor           must begin with `attr` for the definition to count (Ruby's `attr_reader`)
@@ -39,6 +41,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib import resources
+from typing import NamedTuple
 
 import tree_sitter
 
@@ -149,6 +152,53 @@ def covering(query: tree_sitter.Query, root: tree_sitter.Node, byte: int) -> lis
     cursor = tree_sitter.QueryCursor(query)
     cursor.set_byte_range(byte, byte + 1)
     return cursor.matches(root)
+
+
+class Parts(NamedTuple):
+    """What a definition consists of."""
+
+    name: tree_sitter.Node
+    body: tree_sitter.Node | None
+    container: tree_sitter.Node | None
+    """Names the type that it belongs to, where that stands outside."""
+    qualified: bool
+    """Does the container stand in the name, as in C++'s `int Order::total()`?"""
+
+
+def parts(node: tree_sitter.Node, captured: Captures) -> Parts | None:
+    """Of a definition with the captures of its match; `None` for one without a name."""
+    name = captured["name"][0] if "name" in captured else node.child_by_field_name("name")
+    body = captured["body"][0] if "body" in captured else node.child_by_field_name("body")
+    if body is not None and body.type.startswith("ordered_"):
+        body = None  # the types of Rust's `struct Pair(u8, u8)` belong to the head
+    container = captured["container"][0] if "container" in captured else None
+    qualified = False
+    if name is None:
+        name = _declared(node)
+        while name is not None and name.type == "qualified_identifier":
+            qualified = True
+            scope = name.child_by_field_name("scope")
+            container = scope and (scope.child_by_field_name("name") or scope)
+            name = name.child_by_field_name("name")
+        if name is None or name.type not in _DECLARED:
+            return None
+    return Parts(name, body, container, qualified)
+
+
+_DECLARED = frozenset({"identifier", "field_identifier", "type_identifier", "destructor_name", "operator_name"})
+_WITHOUT_FIELD = frozenset({"reference_declarator", "parenthesized_declarator", "attributed_declarator"})
+
+
+def _declared(node: tree_sitter.Node) -> tree_sitter.Node | None:
+    """The innermost declarator: `f` of `int *f(int a)`."""
+    found = None
+    inner = node.child_by_field_name("declarator")
+    while inner is not None:
+        found = inner
+        inner = inner.child_by_field_name("declarator")
+        if inner is None and found.type in _WITHOUT_FIELD:
+            inner = found.named_child(0)
+    return found
 
 
 class Breath:

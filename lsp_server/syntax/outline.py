@@ -130,16 +130,18 @@ class _Found:
 
     def _add_definition(self, pattern: int, captures: grammars.Captures) -> None:
         label = next((label for label in captures if label.startswith("definition.")), None)
-        if label is None or "name" not in captures:
+        if label is None:
             return
         if "receiver" in captures and self._text(captures["receiver"][0]) != "self":
             return
         if "accessor" in captures and not self._text(captures["accessor"][0]).startswith("attr_"):
             return
         node = captures[label][0]
-        body = captures["body"][0].start_byte if "body" in captures else None
-        container = self._text(captures["container"][0]) if "container" in captures else None
-        for name in captures["name"]:
+        parts = grammars.parts(node, captures)
+        if parts is None:
+            return
+        kind = "method" if parts.qualified else label.removeprefix("definition.")
+        for name in captures.get("name", [parts.name]):
             before = self._by_name.get(name.start_byte)
             if before is not None and before[0] <= pattern:
                 continue
@@ -148,15 +150,15 @@ class _Found:
                 continue
             self._parents[name.start_byte] = node
             candidate = _Candidate(
-                kind=label.removeprefix("definition."),
+                kind=kind,
                 name=text,
                 name_start=name.start_byte,
                 start=node.start_byte,
                 end=node.end_byte,
                 line=node.start_point.row,
                 end_line=node.end_point.row,
-                body=body,
-                receiver=container,
+                body=parts.body.start_byte if parts.body is not None else None,
+                receiver=self._text(parts.container) if parts.container is not None else None,
             )
             self._by_name[name.start_byte] = (pattern, candidate)
 

@@ -175,7 +175,7 @@ class SyntaxTree(Nodes):
         for pattern, captures in matches:
             wrappers.update(node.id for node in captures.get("wrapper", ()))
             label = next((label for label in captures if label.startswith(("definition.", "scope."))), None)
-            if label is None or "name" not in captures or label.removeprefix("definition.") in _INNER:
+            if label is None or label.removeprefix("definition.") in _INNER:
                 continue
             node = captures[label][0]
             if node.id not in best or pattern < best[node.id][0]:
@@ -189,10 +189,12 @@ class SyntaxTree(Nodes):
             start, end = self._span(outer)
             if offset <= start or not self._reaches(outer, start, end, offset, column):
                 continue
-            body = self._span(captures["body"][0]) if "body" in captures else (end, end)
-            name = self._source(captures["name"][0])
-            kind = label.partition(".")[2]
-            found.append(Scope(name, kind, Span(start, end), Span(start, body[0]), Span(*body)))
+            parts = grammars.parts(node, captures)
+            if parts is None:
+                continue
+            body = self._span(parts.body) if parts.body is not None else (end, end)
+            kind = "method" if parts.qualified else label.partition(".")[2]
+            found.append(Scope(self._source(parts.name), kind, Span(start, end), Span(start, body[0]), Span(*body)))
         outside = None
         for scope in sorted(found, key=lambda scope: (scope.span.start, -scope.span.end)):
             if scope.kind == "function" and outside in _CONTAINERS:

@@ -1,17 +1,12 @@
 ; What C and C++ have in common. Captures: see lsp_server/syntax/grammars.py.
 
 ; Definitions
-(function_definition declarator: [
-    (function_declarator declarator: (identifier) @name)
-    (pointer_declarator declarator: (function_declarator declarator: (identifier) @name))
-    (pointer_declarator declarator: (pointer_declarator declarator: (function_declarator declarator: (identifier) @name)))]
-  body: (compound_statement) @body) @definition.function
-(declaration declarator: [
-    (function_declarator declarator: (identifier) @name)
-    (pointer_declarator declarator: (function_declarator declarator: (identifier) @name))]) @definition.function
-(struct_specifier name: (type_identifier) @name body: (field_declaration_list) @body) @definition.class
-(union_specifier name: (type_identifier) @name body: (field_declaration_list) @body) @definition.class
-(enum_specifier name: (type_identifier) @name body: (enumerator_list) @body) @definition.enum
+(function_definition) @definition.function
+(declaration declarator: (function_declarator)) @definition.function
+(declaration declarator: (pointer_declarator declarator: (function_declarator))) @definition.function
+(struct_specifier body: (_)) @definition.class
+(union_specifier body: (_)) @definition.class
+(enum_specifier body: (_)) @definition.enum
 (type_definition type: (struct_specifier !name body: (field_declaration_list) @body)
   declarator: (type_identifier) @name) @definition.class
 (type_definition type: (enum_specifier !name body: (enumerator_list) @body)
@@ -19,35 +14,18 @@
 ; Of the declarator alone, so that the type does not enclose the members of its structure.
 (type_definition type: [(struct_specifier name: (_)) (union_specifier name: (_)) (enum_specifier name: (_))]
   declarator: (type_identifier) @name @definition.type)
-(type_definition declarator: [
-  (type_identifier) @name
-  (pointer_declarator declarator: (type_identifier) @name)
-  (function_declarator declarator: (parenthesized_declarator (pointer_declarator declarator: (type_identifier) @name)))
-  ]) @definition.type
-(field_declaration declarator: [
-  (field_identifier) @name
-  (pointer_declarator declarator: (field_identifier) @name)
-  (pointer_declarator declarator: (pointer_declarator declarator: (field_identifier) @name))
-  (array_declarator declarator: (field_identifier) @name)
-  (function_declarator declarator: (parenthesized_declarator (pointer_declarator declarator: (field_identifier) @name)))
-  ]) @definition.variable
-(enumerator name: (identifier) @name) @definition.constant
-(preproc_def name: (identifier) @name) @definition.constant
-(preproc_function_def name: (identifier) @name) @definition.function
-(translation_unit (declaration declarator: [
-  (identifier) @name
-  (init_declarator declarator: (identifier) @name)
-  (pointer_declarator declarator: (identifier) @name)
-  (init_declarator declarator: (pointer_declarator declarator: (identifier) @name))
-  (array_declarator declarator: (identifier) @name)
-  (init_declarator declarator: (array_declarator declarator: (identifier) @name))]) @definition.variable)
-(preproc_ifdef (declaration declarator: [
-  (identifier) @name
-  (init_declarator declarator: (identifier) @name)
-  (pointer_declarator declarator: (identifier) @name)
-  (init_declarator declarator: (pointer_declarator declarator: (identifier) @name))
-  (array_declarator declarator: (identifier) @name)
-  (init_declarator declarator: (array_declarator declarator: (identifier) @name))]) @definition.variable)
+(type_definition) @definition.type
+(field_declaration declarator: (function_declarator declarator: (parenthesized_declarator))) @definition.variable
+(field_declaration declarator: (function_declarator)) @definition.method
+(field_declaration declarator: (pointer_declarator declarator: (function_declarator))) @definition.method
+(field_declaration declarator: (field_identifier) @name) @definition.variable
+(field_declaration) @definition.variable
+(enumerator) @definition.constant
+(preproc_def) @definition.constant
+(preproc_function_def) @definition.function
+(translation_unit (declaration declarator: (identifier) @name) @definition.variable)
+(translation_unit (declaration) @definition.variable)
+(preproc_ifdef (declaration) @definition.variable)
 
 ; Imports
 (preproc_include path: (string_literal (string_content) @import.module))

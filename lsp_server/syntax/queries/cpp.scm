@@ -2,40 +2,11 @@
 ; its own name.
 
 ; Definitions
-(class_specifier name: (type_identifier) @name body: (field_declaration_list) @body) @definition.class
-(function_definition declarator: [
-    (function_declarator declarator: (field_identifier) @name)
-    (function_declarator declarator: (destructor_name) @name)
-    (function_declarator declarator: (operator_name) @name)
-    (reference_declarator (function_declarator declarator: [(identifier) (field_identifier) (operator_name)] @name))
-    (pointer_declarator declarator: (function_declarator declarator: (field_identifier) @name))]
-  body: (compound_statement) @body) @definition.function
-(function_definition declarator: (_
-    declarator: (qualified_identifier
-      scope: [(namespace_identifier) @container (template_type name: (type_identifier) @container)]
-      name: [(identifier) (destructor_name) (operator_name)] @name))
-  body: (compound_statement) @body) @definition.method
-(function_definition declarator: (_
-    (function_declarator declarator: (qualified_identifier
-      scope: [(namespace_identifier) @container (template_type name: (type_identifier) @container)]
-      name: [(identifier) (destructor_name) (operator_name)] @name)))
-  body: (compound_statement) @body) @definition.method
-(function_definition declarator: (_
-    declarator: (qualified_identifier name: (qualified_identifier
-      scope: [(namespace_identifier) @container (template_type name: (type_identifier) @container)]
-      name: [(identifier) (destructor_name) (operator_name)] @name)))
-  body: (compound_statement) @body) @definition.method
-(function_definition declarator: (function_declarator declarator: [(identifier) (field_identifier) (destructor_name)] @name)
-  ) @definition.function
-[(field_declaration declarator: (function_declarator declarator: [(field_identifier) (operator_name)] @name))
- (field_declaration declarator: (_ (function_declarator declarator: (field_identifier) @name)))
- (declaration declarator: (function_declarator declarator: (destructor_name) @name))] @definition.method
-(field_declaration declarator: (reference_declarator (field_identifier) @name)) @definition.variable
-(alias_declaration name: (type_identifier) @name) @definition.type
-(concept_definition name: (identifier) @name) @definition.type
-(namespace_definition body: (declaration_list
-  (declaration declarator: [(identifier) @name (init_declarator declarator: (identifier) @name)]) @definition.variable))
-(namespace_definition name: (_) @name body: (_) @body) @scope.module
+(class_specifier body: (_)) @definition.class
+(alias_declaration) @definition.type
+(concept_definition) @definition.type
+(namespace_definition body: (declaration_list (declaration) @definition.variable))
+(namespace_definition) @scope.module
 (template_declaration) @wrapper
 
 ; Names

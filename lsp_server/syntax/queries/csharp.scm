@@ -2,25 +2,23 @@
 ; Namespaces are scopes but no definitions: what they hold is looked up by its own name.
 
 ; Definitions
-(class_declaration name: (identifier) @name body: (_) @body) @definition.class
-(struct_declaration name: (identifier) @name body: (_) @body) @definition.class
-(record_declaration name: (identifier) @name body: (_) @body) @definition.class
-(record_declaration name: (identifier) @name) @definition.class
-(interface_declaration name: (identifier) @name body: (_) @body) @definition.interface
-(enum_declaration name: (identifier) @name body: (_) @body) @definition.enum
-(delegate_declaration name: (identifier) @name) @definition.type
-(method_declaration name: (identifier) @name body: (_) @body) @definition.method
-(method_declaration name: (identifier) @name) @definition.method
-(constructor_declaration name: (identifier) @name body: (_) @body) @definition.method
-(destructor_declaration name: (identifier) @name body: (_) @body) @definition.method
-(local_function_statement name: (identifier) @name body: (_) @body) @definition.function
+(class_declaration) @definition.class
+(struct_declaration) @definition.class
+(record_declaration) @definition.class
+(interface_declaration) @definition.interface
+(enum_declaration) @definition.enum
+(delegate_declaration) @definition.type
+(method_declaration) @definition.method
+(constructor_declaration) @definition.method
+(destructor_declaration) @definition.method
+(local_function_statement) @definition.function
 (property_declaration name: (identifier) @name accessors: (accessor_list) @body) @definition.variable
-(property_declaration name: (identifier) @name) @definition.variable
+(property_declaration) @definition.variable
 (event_field_declaration (variable_declaration (variable_declarator name: (identifier) @name))) @definition.variable
 (field_declaration (variable_declaration (variable_declarator name: (identifier) @name))) @definition.variable
 (record_declaration (parameter_list (parameter name: (identifier) @name) @definition.variable))
-(enum_member_declaration name: (identifier) @name) @definition.constant
-(namespace_declaration name: (_) @name body: (_) @body) @scope.module
+(enum_member_declaration) @definition.constant
+(namespace_declaration) @scope.module
 (attribute_list) @decorator
 
 ; Imports

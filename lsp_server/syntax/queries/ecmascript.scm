@@ -1,11 +1,11 @@
 ; What JavaScript and TypeScript, with and without JSX, have in common. Captures: see lsp_server/syntax/grammars.py.
 
 ; Definitions
-(class_declaration name: (_) @name body: (class_body) @body) @definition.class
-(function_declaration name: (identifier) @name body: (statement_block) @body) @definition.function
-(function_expression name: (identifier) @name body: (statement_block) @body) @definition.function
-(generator_function_declaration name: (identifier) @name body: (statement_block) @body) @definition.function
-(method_definition name: (_) @name body: (statement_block) @body) @definition.method
+(class_declaration) @definition.class
+(function_declaration) @definition.function
+(function_expression) @definition.function
+(generator_function_declaration) @definition.function
+(method_definition) @definition.method
 (variable_declarator name: (identifier) @name
   value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)]) @definition.function
 (variable_declarator name: (identifier) @name value: (class body: (class_body) @body)) @definition.class

@@ -1,7 +1,7 @@
 ; Captures: see lsp_server/syntax/grammars.py.
 
 ; Definitions
-(function_declaration name: (identifier) @name body: (block) @body) @definition.function
+(function_declaration) @definition.function
 (method_declaration
   receiver: (parameter_list (parameter_declaration type: [
     (type_identifier) @container
@@ -11,11 +11,11 @@
   name: (field_identifier) @name body: (block) @body) @definition.method
 (type_spec name: (type_identifier) @name type: (struct_type (field_declaration_list) @body)) @definition.class
 (type_spec name: (type_identifier) @name type: (interface_type "{" @body)) @definition.interface
-(type_spec name: (type_identifier) @name) @definition.type
-(type_alias name: (type_identifier) @name) @definition.type
+(type_spec) @definition.type
+(type_alias) @definition.type
 (type_spec type: (struct_type (field_declaration_list
   (field_declaration name: (field_identifier) @name) @definition.variable)))
-(method_elem name: (field_identifier) @name) @definition.method
+(method_elem) @definition.method
 (source_file (const_declaration (const_spec name: (identifier) @name) @definition.constant))
 (source_file (var_declaration (var_spec name: (identifier) @name) @definition.variable))
 (source_file (var_declaration (var_spec_list (var_spec name: (identifier) @name) @definition.variable)))

@@ -1,20 +1,19 @@
 ; Captures: see lsp_server/syntax/grammars.py.
 
 ; Definitions
-(class_declaration name: (identifier) @name body: (_) @body) @definition.class
-(record_declaration name: (identifier) @name body: (_) @body) @definition.class
-(interface_declaration name: (identifier) @name body: (_) @body) @definition.interface
-(annotation_type_declaration name: (identifier) @name body: (_) @body) @definition.interface
-(enum_declaration name: (identifier) @name body: (_) @body) @definition.enum
-(method_declaration name: (identifier) @name body: (block) @body) @definition.method
-(method_declaration name: (identifier) @name) @definition.method
-(annotation_type_element_declaration name: (identifier) @name) @definition.method
-(constructor_declaration name: (identifier) @name body: (_) @body) @definition.method
-(compact_constructor_declaration name: (identifier) @name body: (_) @body) @definition.method
+(class_declaration) @definition.class
+(record_declaration) @definition.class
+(interface_declaration) @definition.interface
+(annotation_type_declaration) @definition.interface
+(enum_declaration) @definition.enum
+(method_declaration) @definition.method
+(annotation_type_element_declaration) @definition.method
+(constructor_declaration) @definition.method
+(compact_constructor_declaration) @definition.method
 (record_declaration parameters: (formal_parameters (formal_parameter name: (identifier) @name) @definition.variable))
 (field_declaration declarator: (variable_declarator name: (identifier) @name)) @definition.variable
 (constant_declaration declarator: (variable_declarator name: (identifier) @name)) @definition.constant
-(enum_constant name: (identifier) @name) @definition.constant
+(enum_constant) @definition.constant
 [(marker_annotation) (annotation)] @decorator
 
 ; Imports

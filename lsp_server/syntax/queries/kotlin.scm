@@ -1,15 +1,15 @@
 ; Captures: see lsp_server/syntax/grammars.py.
 
 ; Definitions
-(class_declaration "interface" name: (identifier) @name (class_body) @body) @definition.interface
-(class_declaration "interface" name: (identifier) @name) @definition.interface
-(class_declaration name: (identifier) @name (class_body) @body) @definition.class
-(class_declaration name: (identifier) @name (enum_class_body) @body) @definition.enum
-(class_declaration name: (identifier) @name) @definition.class
-(object_declaration name: (identifier) @name (class_body) @body) @definition.class
-(object_declaration name: (identifier) @name) @definition.class
-(function_declaration name: (identifier) @name (function_body) @body) @definition.function
-(function_declaration name: (identifier) @name) @definition.function
+(class_declaration "interface" (class_body) @body) @definition.interface
+(class_declaration "interface") @definition.interface
+(class_declaration (class_body) @body) @definition.class
+(class_declaration (enum_class_body) @body) @definition.enum
+(class_declaration) @definition.class
+(object_declaration (class_body) @body) @definition.class
+(object_declaration) @definition.class
+(function_declaration (function_body) @body) @definition.function
+(function_declaration) @definition.function
 (type_alias type: (identifier) @name) @definition.type
 (source_file (property_declaration (variable_declaration (identifier) @name)) @definition.variable)
 (class_body (property_declaration (variable_declaration (identifier) @name)) @definition.variable)

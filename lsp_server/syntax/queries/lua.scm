@@ -1,7 +1,6 @@
 ; Captures: see lsp_server/syntax/grammars.py.
 
 ; Definitions
-(function_declaration name: (identifier) @name body: (block) @body) @definition.function
 (function_declaration name: (identifier) @name) @definition.function
 (function_declaration name: (dot_index_expression table: (identifier) @container field: (identifier) @name)
   body: (block)? @body) @definition.function

@@ -1,18 +1,17 @@
 ; Captures: see lsp_server/syntax/grammars.py.
 
 ; Definitions
-(class_declaration name: (name) @name body: (_) @body) @definition.class
-(trait_declaration name: (name) @name body: (_) @body) @definition.class
-(interface_declaration name: (name) @name body: (_) @body) @definition.interface
-(enum_declaration name: (name) @name body: (_) @body) @definition.enum
-(function_definition name: (name) @name body: (_) @body) @definition.function
-(method_declaration name: (name) @name body: (_) @body) @definition.method
-(method_declaration name: (name) @name) @definition.method
+(class_declaration) @definition.class
+(trait_declaration) @definition.class
+(interface_declaration) @definition.interface
+(enum_declaration) @definition.enum
+(function_definition) @definition.function
+(method_declaration) @definition.method
 (const_declaration (const_element . (name) @name)) @definition.constant
 (property_declaration (property_element name: (variable_name) @name)) @definition.variable
-(property_promotion_parameter name: (variable_name) @name) @definition.member
-(enum_case name: (name) @name) @definition.constant
-(namespace_definition name: (_) @name body: (_) @body) @scope.module
+(property_promotion_parameter) @definition.member
+(enum_case) @definition.constant
+(namespace_definition) @scope.module
 (attribute_list) @decorator
 
 ; Imports

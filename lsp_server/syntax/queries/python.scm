@@ -1,8 +1,8 @@
 ; Captures: see lsp_server/syntax/grammars.py.
 
 ; Definitions
-(class_definition name: (identifier) @name body: (block) @body) @definition.class
-(function_definition name: (identifier) @name body: (block) @body) @definition.function
+(class_definition) @definition.class
+(function_definition) @definition.function
 (module (expression_statement (assignment left: (identifier) @name) @definition.variable))
 (class_definition body: (block (expression_statement (assignment left: (identifier) @name) @definition.variable)))
 (assignment left: (attribute object: (identifier) @receiver attribute: (identifier) @name)) @definition.member

@@ -1,14 +1,10 @@
 ; Captures: see lsp_server/syntax/grammars.py.
 
 ; Definitions
-(module name: (_) @name body: (body_statement) @body) @definition.module
-(module name: (_) @name) @definition.module
-(class name: (_) @name body: (body_statement) @body) @definition.class
-(class name: (_) @name) @definition.class
-(method name: (_) @name body: (body_statement) @body) @definition.function
-(method name: (_) @name) @definition.function
-(singleton_method name: (_) @name body: (body_statement) @body) @definition.function
-(singleton_method name: (_) @name) @definition.function
+(module) @definition.module
+(class) @definition.class
+(method) @definition.function
+(singleton_method) @definition.function
 (program (assignment left: (constant) @name) @definition.constant)
 (body_statement (assignment left: (constant) @name) @definition.constant)
 (assignment left: (instance_variable) @name) @definition.member

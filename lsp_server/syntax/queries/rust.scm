@@ -2,25 +2,24 @@
 
 ; Definitions
 (impl_item type: [(type_identifier) @container (generic_type type: (type_identifier) @container)]
-  body: (declaration_list (function_item name: (identifier) @name body: (block) @body) @definition.method))
+  body: (declaration_list (function_item) @definition.method))
 (impl_item type: [(type_identifier) @container (generic_type type: (type_identifier) @container)]
-  body: (declaration_list (const_item name: (identifier) @name) @definition.constant))
-(function_item name: (identifier) @name body: (block) @body) @definition.function
-(function_signature_item name: (identifier) @name) @definition.function
+  body: (declaration_list (const_item) @definition.constant))
+(function_item) @definition.function
+(function_signature_item) @definition.function
 (impl_item type: (_) @name body: (declaration_list) @body) @scope.class
-(struct_item name: (type_identifier) @name body: (field_declaration_list) @body) @definition.class
-(struct_item name: (type_identifier) @name) @definition.class
-(union_item name: (type_identifier) @name body: (_) @body) @definition.class
-(enum_item name: (type_identifier) @name body: (_) @body) @definition.enum
-(trait_item name: (type_identifier) @name body: (_) @body) @definition.interface
-(mod_item name: (identifier) @name body: (_) @body) @definition.module
-(macro_definition name: (identifier) @name) @definition.function
-(type_item name: (type_identifier) @name) @definition.type
-(field_declaration name: (field_identifier) @name) @definition.variable
-(enum_variant name: (identifier) @name) @definition.constant
-[(source_file (const_item name: (identifier) @name) @definition.constant)
- (declaration_list (const_item name: (identifier) @name) @definition.constant)
- (source_file (static_item name: (identifier) @name) @definition.constant)]
+(struct_item) @definition.class
+(union_item) @definition.class
+(enum_item) @definition.enum
+(trait_item) @definition.interface
+(mod_item body: (_)) @definition.module
+(macro_definition) @definition.function
+(type_item) @definition.type
+(field_declaration) @definition.variable
+(enum_variant) @definition.constant
+[(source_file (const_item) @definition.constant)
+ (declaration_list (const_item) @definition.constant)
+ (source_file (static_item) @definition.constant)]
 
 ; Imports
 (mod_item name: (identifier) @import.module !body)

@@ -1,23 +1,20 @@
 ; Captures: see lsp_server/syntax/grammars.py.
 
 ; Definitions
-(class_definition name: (identifier) @name body: (_) @body) @definition.class
-(class_definition name: (identifier) @name) @definition.class
-(object_definition name: (identifier) @name body: (_) @body) @definition.class
-(object_definition name: (identifier) @name) @definition.class
-(trait_definition name: (identifier) @name body: (_) @body) @definition.interface
-(trait_definition name: (identifier) @name) @definition.interface
-(enum_definition name: (identifier) @name body: (_) @body) @definition.enum
-(function_definition name: (_) @name body: (_) @body) @definition.function
-(function_declaration name: (_) @name) @definition.function
-(type_definition name: (type_identifier) @name) @definition.type
+(class_definition) @definition.class
+(object_definition) @definition.class
+(trait_definition) @definition.interface
+(enum_definition) @definition.enum
+(function_definition) @definition.function
+(function_declaration) @definition.function
+(type_definition) @definition.type
 (compilation_unit [(val_definition pattern: (identifier) @name) (var_definition pattern: (identifier) @name)
   ] @definition.variable)
 (template_body [(val_definition pattern: (identifier) @name) (var_definition pattern: (identifier) @name)
   (val_declaration name: (identifier) @name) (var_declaration name: (identifier) @name)] @definition.variable)
-(class_parameter name: (identifier) @name) @definition.member
-(simple_enum_case name: (identifier) @name) @definition.constant
-(full_enum_case name: (identifier) @name) @definition.constant
+(class_parameter) @definition.member
+(simple_enum_case) @definition.constant
+(full_enum_case) @definition.constant
 (annotation) @decorator
 
 ; Imports

@@ -1,18 +1,18 @@
 ; Captures: see lsp_server/syntax/grammars.py.
 
 ; Definitions
-(class_declaration "enum" name: (type_identifier) @name body: (_) @body) @definition.enum
-(class_declaration "extension" name: (_) @name body: (_) @body) @scope.class
-(class_declaration name: (type_identifier) @name body: (_) @body) @definition.class
-(protocol_declaration name: (type_identifier) @name body: (_) @body) @definition.interface
+(class_declaration "enum") @definition.enum
+(class_declaration "extension") @scope.class
+(class_declaration ["class" "struct" "actor"]) @definition.class
+(protocol_declaration) @definition.interface
 (class_declaration "extension" name: (user_type . (type_identifier) @container .)
-  body: (class_body (function_declaration name: (simple_identifier) @name body: (_) @body) @definition.method))
+  body: (class_body (function_declaration) @definition.method))
 (class_declaration "extension" name: (user_type . (type_identifier) @container .)
   body: (class_body (property_declaration name: (pattern bound_identifier: (simple_identifier) @name)) @definition.variable))
-(function_declaration name: (simple_identifier) @name body: (_) @body) @definition.function
-(protocol_function_declaration name: (simple_identifier) @name) @definition.method
+(function_declaration) @definition.function
+(protocol_function_declaration) @definition.method
 (init_declaration "init" @name body: (_) @body) @definition.method
-(typealias_declaration name: (type_identifier) @name) @definition.type
+(typealias_declaration) @definition.type
 (source_file (property_declaration name: (pattern bound_identifier: (simple_identifier) @name)) @definition.variable)
 (class_body (property_declaration name: (pattern bound_identifier: (simple_identifier) @name)) @definition.variable)
 (enum_class_body (property_declaration name: (pattern bound_identifier: (simple_identifier) @name)) @definition.variable)

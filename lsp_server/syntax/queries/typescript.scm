@@ -1,17 +1,17 @@
 ; What only the TypeScript grammars have; the rest is in ecmascript.scm.
 
 ; Definitions
-(abstract_class_declaration name: (_) @name body: (class_body) @body) @definition.class
-(interface_declaration name: (_) @name body: (_) @body) @definition.interface
-(enum_declaration name: (_) @name body: (enum_body) @body) @definition.enum
-(type_alias_declaration name: (_) @name) @definition.type
-(internal_module name: (_) @name body: (statement_block) @body) @definition.module
-(module name: (_) @name body: (statement_block) @body) @definition.module
-(function_signature name: (identifier) @name) @definition.function
+(abstract_class_declaration) @definition.class
+(interface_declaration) @definition.interface
+(enum_declaration) @definition.enum
+(type_alias_declaration) @definition.type
+(internal_module) @definition.module
+(module) @definition.module
+(function_signature) @definition.function
 [(method_signature name: (_) @name) (abstract_method_signature name: (_) @name)] @definition.method
 (public_field_definition name: (_) @name
   value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)]) @definition.method
-(public_field_definition name: (_) @name) @definition.variable
+(public_field_definition) @definition.variable
 (interface_body (property_signature name: (_) @name) @definition.variable)
 (type_alias_declaration value: (object_type (property_signature name: (_) @name) @definition.variable))
 (enum_body (property_identifier) @name @definition.constant)
