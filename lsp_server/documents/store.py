@@ -7,13 +7,7 @@ import attrs
 
 from lsp_server.documents.document import Document, Edit
 from lsp_server.syntax.languages import language_of
-from lsp_server.text import Encoding, LineIndex, Span
-
-Position = tuple[int, int]
-"""Line and column as the editor counts them, from 0; columns in code units of the encoding in use."""
-
-Change = tuple[Position, Position, str] | tuple[None, None, str]
-"""Start, end and the text that replaces what is between them; without positions the text replaces everything."""
+from lsp_server.text import LineIndex, Span
 
 
 class Documents:
@@ -42,23 +36,6 @@ class Documents:
         document = self._open[uri] = attrs.evolve(document, version=version)
         return document
 
-    def change(
-        self, uri: str, version: int, changes: Sequence[Change], encoding: Encoding
-    ) -> tuple[Document, tuple[Edit, ...]] | None:
-        """The same with an editor's positions, each relative to the text that the change before it left.
-
-        Gives the document and the edits that the changes came to; `None` for a URI that is not open.
-        """
-        document = self._open.get(uri)
-        if document is None:
-            return None
-        edits = []
-        for change in changes:
-            edits.append(_edit(document, change, encoding))
-            document = _edited(document, edits[-1])
-        document = self._open[uri] = attrs.evolve(document, version=version)
-        return document, tuple(edits)
-
     def close(self, uri: str) -> None:
         """Forgets the document; nothing happens to one that is not open."""
         self._open.pop(uri, None)
@@ -72,15 +49,6 @@ class Documents:
 
     def __len__(self) -> int:
         return len(self._open)
-
-
-def _edit(document: Document, change: Change, encoding: Encoding) -> Edit:
-    start, end, inserted = change
-    if start is None or end is None:
-        return Edit(Span(0, len(document.text)), inserted)
-    first = document.lines.offset(document.text, *start, encoding)
-    last = document.lines.offset(document.text, *end, encoding)
-    return Edit(Span(min(first, last), max(first, last)), inserted)
 
 
 def _edited(document: Document, edit: Edit) -> Document:

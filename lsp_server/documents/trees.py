@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from lsp_server.documents.document import Document, Edit
 from lsp_server.syntax.languages import Language, by_name
-from lsp_server.syntax.trees import SyntaxTree, parse
+from lsp_server.syntax.trees import SyntaxTree, parse, warm_up
 
 
 class Trees:
@@ -28,6 +28,9 @@ class Trees:
         """Begins to follow a document, from nothing also where one of this URI was followed before."""
         self._followed.pop(document.uri, None)
         self._follow(document, None)
+        if (followed := self._followed.get(document.uri)) is not None:
+            # After its tree, before anybody asks: compiling queries would cost the first question up to 100 ms.
+            self._thread.submit(warm_up, followed.language)
 
     def edited(self, old: Document, document: Document, edits: Sequence[Edit]) -> None:
         """`edits` lead from `old` to `document`, each relative to the text that the one before it left."""

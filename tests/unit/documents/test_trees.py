@@ -83,6 +83,22 @@ async def began(parses: Parses) -> None:
     assert await asyncio.to_thread(parses.began.wait, PATIENCE_S)
 
 
+async def test_an_opened_document_has_its_queries_ready(trees: Trees, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the tree thread, after the tree and before any question; nothing for a language that we do not know."""
+    warmed: list[tuple[str, str]] = []
+    monkeypatch.setattr(
+        module, "warm_up", lambda language: warmed.append((language.name, threading.current_thread().name))
+    )
+    document = Typist(trees, "x = 1\n", "ruby").document
+    Typist(trees, "x = 1\n", "cobol")
+    document = Typist(trees, "x = 1\n", "lua").document
+    assert await trees.at(document) is not None
+    document = Documents().open(URI, None, "lua", 9, "y = 1\n")  # asked after what is queued
+    assert await trees.at(document) is not None
+    assert [name for name, _ in warmed] == ["ruby", "lua"]
+    assert all(thread.startswith("codehearth-trees") for _, thread in warmed)
+
+
 async def test_a_tree_is_of_the_asked_version(trees: Trees) -> None:
     typist = Typist(trees)
     for piece in ("y = f(", "🎉", ")\n", "def g():\n"):
