@@ -17,12 +17,12 @@ CALL = "self._check_token_registered("
 """In `FILE`; what followed on its line is deleted before the model is asked."""
 
 
-def ask_the_model(code: VSCode, file: str = FILE, before: str = CALL) -> tuple[str, str]:
-    """Deletes what follows `before` in its line; returns the file's text then, marked there, and the ghost text."""
-    text = (code.workspace / file).read_text(encoding="utf-8")
-    offset = text.index(before) + len(before)
+def ask_the_model(code: VSCode, number: int = 0) -> tuple[str, str]:
+    """Deletes what follows one of the calls in its line; the file's text then, marked there, and the ghost text."""
+    text = (code.workspace / FILE).read_text(encoding="utf-8")
+    offset = [found.end() for found in re.finditer(re.escape(CALL), text)][number]
     line = text[:offset].count("\n") + 1
-    code.open(file, line, offset - text.rfind("\n", 0, offset))
+    code.open(FILE, line, offset - text.rfind("\n", 0, offset))
     code.wait_for_status("Model:")
     code.press("Shift+End")
     code.press("Delete")
@@ -78,16 +78,27 @@ def test_the_status_names_the_model_and_the_reason_for_silence(start: Start) -> 
     code = start()
     ask_the_model(code)
     assert "codehearth-bootstrap-8m" in code.wait_for_status(r"ready\. Ready\.")
-    code.type(")")
-    code.press("End")
-    code.type("  # ")
+    code.press("Home")
+    code.type("x")
+    code.wait_for_status("inside a word")
+
+
+def test_a_language_is_switched_off_and_on(start: Start, script: Script) -> None:
+    """A command does it for the language of the file, in the user's settings; the status bar says so."""
+    code = start(script=script)
+    at_the_hole(code, script)
+    code.press("Escape")
     code.command("codehearth: Turn Off or On for This Language")
-    code.wait_for_status(r"Switched off for python")
-    code.press("End")
-    code.type(" x")
-    code.wait_for_status(r"off for")
+    code.wait_for_status("off. Switched off for python")
+    code.press("Backspace")
+    code.type(" ")
+    code.pause(1)
+    assert code.ghost() == ""
     code.command("codehearth: Turn Off or On for This Language")
-    code.wait_for_status(r"codehearth: ready")
+    code.wait_for_status("codehearth: ready")
+    code.press("Backspace")
+    code.type(" ")
+    assert code.wait_for_ghost()
 
 
 def test_the_engine_is_killed_and_ghost_text_goes_on(start: Start, home: Path) -> None:
@@ -99,19 +110,10 @@ def test_the_engine_is_killed_and_ghost_text_goes_on(start: Start, home: Path) -
     for engine in killed:
         engine.kill()
     code.press("Escape")
-    code.type("t")
-    until(lambda: set(engines(home)) - set(killed), "another engine runs")
-    code.press("Backspace")
-    code.until(lambda: _ghost_after_a_key(code), "ghost text comes again")
+    ask_the_model(code, number=1)
+    assert [engine for engine in engines(home) if engine not in killed], "another engine answers"
     assert code.messages() == []
-
-
-def _ghost_after_a_key(code: VSCode) -> str:
-    """Types on: a letter and back."""
-    code.type("t")
-    code.press("Backspace")
-    code.pause(1)
-    return code.ghost()
+    assert "Model: codehearth-bootstrap-8m" in code.status()
 
 
 # Accepting and dismissing, where the exact text matters
