@@ -6,8 +6,8 @@ Rough by intent: it is asked about half a line. A language that is not in the ta
 import re
 from collections.abc import Mapping
 from functools import cache
-
-import attrs
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 LINE_COMMENT = "//"
 BLOCK_COMMENT = "/*"
@@ -29,8 +29,10 @@ _AFTER_EXPRESSION = r"(?<![\w)\]}\"'?!] )"
 _RUBY_WORD = r"(?<![\w.:@$])"
 
 
-@attrs.frozen
-class _Form:
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+class _Form(NamedTuple):
     """One row of the table. Patterns are regular expressions with `re.MULTILINE`."""
 
     quotes: tuple[str, ...] = ('"',)
@@ -41,11 +43,11 @@ class _Form:
     skips: tuple[str, ...] = (_CHARACTER,)
     raw: frozenset[str] = frozenset()
     """Quotes inside which a backslash is a character like any other."""
-    inner: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
+    inner: Mapping[str, tuple[str, ...]] = _NOTHING
     """By quote what opens code inside it."""
     opening_words: tuple[str, ...] = ()
     """Patterns; the first word of a match is a key of `called`."""
-    called: Mapping[str, str] = attrs.field(factory=dict)
+    called: Mapping[str, str] = _NOTHING
     """What a word that opens is called, one of `WORDS`."""
     closing_words: str = ""
     decorator: str = "@"
@@ -120,7 +122,7 @@ _FORMS: Mapping[str, _Form] = {
     **dict.fromkeys(("yaml", "toml", "perl", "r", "elixir", "makefile", "dockerfile"), _HASHED),
     **dict.fromkeys(("javascript", "javascriptreact", "jsx", "typescript", "typescriptreact", "tsx"), _SCRIPT),
     **dict.fromkeys(("bash", "shellscript", "sh"), _BASH),
-    "python": attrs.evolve(_HASHED, quotes=('"""', "'''", '"', "'"), decorated="def _(): pass"),
+    "python": _HASHED._replace(quotes=('"""', "'''", '"', "'"), decorated="def _(): pass"),
     "go": _Form(quotes=('"', "`"), raw=frozenset({"`"})),
     "rust": _Form(
         skips=(r"b?r(?P<rust>#*)\"[^\n]*?\"(?P=rust)", _CHARACTER),
@@ -129,10 +131,9 @@ _FORMS: Mapping[str, _Form] = {
         terminator=";",
     ),
     "c": _C,
-    "cpp": attrs.evolve(_C, skips=(r"R\"(?P<cpp>[^()\s\\]{0,16})\([^\n]*?\)(?P=cpp)\"", r"(?<=\d)'(?=\d)", _CHARACTER)),
-    "java": attrs.evolve(_C, quotes=_LONG),
-    "csharp": attrs.evolve(
-        _C,
+    "cpp": _C._replace(skips=(r"R\"(?P<cpp>[^()\s\\]{0,16})\([^\n]*?\)(?P=cpp)\"", r"(?<=\d)'(?=\d)", _CHARACTER)),
+    "java": _C._replace(quotes=_LONG),
+    "csharp": _C._replace(
         quotes=_LONG,
         skips=(r"(?:@\$?|\$@)\"(?:\"\"|[^\"\n])*\"", _CHARACTER),
         raw=frozenset({'"""'}),
@@ -155,15 +156,15 @@ _FORMS: Mapping[str, _Form] = {
 }
 
 
-@attrs.frozen(eq=False)
 class Lexicon:
-    """How one language writes strings and comments."""
+    """How one language writes strings and comments. Immutable; made by `lexicon`."""
 
-    code: re.Pattern[str]
-    """Finds, in code, whatever opens or closes something. Its groups: `skip` is a token without meaning here, `block`
-    and `line` begin comments, `word` opens or closes like a bracket and may have white space before it."""
-    form: _Form
-    _inside: dict[str, re.Pattern[str]] = attrs.field(factory=dict, init=False)
+    def __init__(self, code: str, form: _Form) -> None:
+        self.code = re.compile(code, re.MULTILINE)
+        """Finds, in code, whatever opens or closes something. Its groups: `skip` is a token without meaning here,
+        `block` and `line` begin comments, `word` opens or closes like a bracket and may have white space before it."""
+        self.form = form
+        self._inside: dict[str, re.Pattern[str]] = {}
 
     @property
     def has_words(self) -> bool:
@@ -236,4 +237,4 @@ def lexicon(language: str) -> Lexicon:
     # Lua's `--[[` is a comment, its `[[` a string and `[` a bracket: the longer first.
     parts += [re.escape(quote) for quote in form.quotes]
     parts.append(r"[()\[\]{}]")
-    return Lexicon(re.compile("|".join(parts), re.MULTILINE), form)
+    return Lexicon("|".join(parts), form)
