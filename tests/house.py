@@ -39,7 +39,7 @@ def inserted(marked: str) -> tuple[str, int, str]:
     return found[1] + found[3], len(found[1]), found[2]
 
 
-def document(text: str, language: str = "python", uri: str = "file:///work/place.py", version: int = 1) -> Document:
+def document(text: str, language: str = "python", uri: str = "file:///project/place.py", version: int = 1) -> Document:
     """An open document that is no file."""
     return Document(uri, None, language, version, text, LineIndex.of(text))
 
@@ -51,7 +51,7 @@ def query(
     settings: Settings | None = None,
     automatic: bool = True,
     popup: str | None = None,
-    uri: str = "file:///work/place.py",
+    uri: str = "file:///project/place.py",
 ) -> Query:
     """The question at `<CURSOR>`."""
     text, offset = cursor(marked)

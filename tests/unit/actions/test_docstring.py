@@ -94,5 +94,5 @@ class Reader:
 @pytest.mark.parametrize(("text", "heading"), [(NUMPY, "-------"), (SPHINX, ":param b:"), (GOOGLE, "Args:")])
 def test_the_repository_decides_where_the_file_does_not(text: str, heading: str) -> None:
     """Sibling files are found through the index."""
-    selection = attrs.evolve(select("def <CURSOR>f(b):\n    go()\n"), folder=Path("/work"))
+    selection = attrs.evolve(select("def <CURSOR>f(b):\n    go()\n"), folder=Path("/project"))
     assert heading in documented(selection, ["Do something new."], reader=Reader(text))

@@ -119,7 +119,7 @@ def test_what_cannot_be_documented_is_refused_with_the_reason(marked: str) -> No
 def test_stub_files_are_refused() -> None:
     """Type checkers read stubs; nobody reads documentation there."""
     selection = select("def f(<CURSOR>a: int) -> int: ...\n")
-    document = attrs.evolve(selection.document, path=Path("/work/place.pyi"))
+    document = attrs.evolve(selection.document, path=Path("/project/place.pyi"))
     offer = offered(attrs.evolve(selection, document=document))
     assert offer is not None
     assert offer.reason == "Stub files carry no documentation."

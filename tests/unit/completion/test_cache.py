@@ -134,10 +134,10 @@ def test_a_selected_item_must_be_continued() -> None:
 
 def test_documents_are_kept_apart_and_forgotten_alone() -> None:
     cache = remembered("a = <CURSOR>\n", "price")
-    other = house.query("a = <CURSOR>\n", uri="file:///work/other.py")
+    other = house.query("a = <CURSOR>\n", uri="file:///project/other.py")
     assert cache.get(other) is None
     cache.put(other, "tax", "line")
-    cache.forget("file:///work/place.py")
+    cache.forget("file:///project/place.py")
     assert rest(cache, "a = <CURSOR>\n") is None
     assert cache.get(other) == Hit("tax", True, "line")
 

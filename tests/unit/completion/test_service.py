@@ -26,7 +26,7 @@ from tests.unit.context.small_index import SmallIndex
 SECONDS = 5.0
 """Nothing here waits for a clock; this only ends a test that hangs."""
 
-FOLDER = Path("/work")
+FOLDER = Path("/project")
 PATH = FOLDER / "a.py"
 
 
@@ -42,7 +42,7 @@ class Editor:
         self.token: CancelToken | None = None
 
     def document(self) -> Document:
-        return Document("file:///work/a.py", PATH, "python", self.version, self.text, LineIndex.of(self.text))
+        return Document("file:///project/a.py", PATH, "python", self.version, self.text, LineIndex.of(self.text))
 
     def query(self, automatic: bool = True) -> Query:
         return Query(self.document(), self.cursor, self.settings, self.folder, automatic)
@@ -139,7 +139,7 @@ async def test_the_prompt_is_the_documents(opened: Open) -> None:
     """Head, suffix and prefix as the model's format has them, and a line stops at its end."""
     engine = FakeEngine("sum(items)")
     await opened(FILE, engine).answer()
-    head = "<|repo_name|>work\n<|file_sep|>a.py\n"
+    head = "<|repo_name|>project\n<|file_sep|>a.py\n"
     hole = "<|fim_prefix|><|fim_suffix|>\n    return total\n<|fim_middle|>def f(items):\n    total = "
     assert engine.prompts == [head + hole]
     assert engine.requests[0].request.stop == ("\n",)
@@ -171,7 +171,7 @@ async def test_every_answer_is_explained(opened: Open) -> None:
         "total",
     ]
     assert set(hops) <= explanation.milliseconds.keys()
-    assert editor.service.explanation("file:///work/a.py") == explanation
+    assert editor.service.explanation("file:///project/a.py") == explanation
 
 
 async def test_typing_along_needs_no_engine(opened: Open) -> None:
@@ -235,7 +235,7 @@ async def test_a_newer_request_stops_the_engine(opened: Open) -> None:
     assert request.cancelled
     engine.release()
     assert (await within(newer)).items
-    assert editor.service.explanation("file:///work/a.py") == (await newer).explanation
+    assert editor.service.explanation("file:///project/a.py") == (await newer).explanation
 
 
 async def test_the_clients_cancellation_stops_the_engine(opened: Open) -> None:
@@ -500,7 +500,7 @@ async def test_a_recent_edit_of_another_file_is_shown(opened: Open) -> None:
     lines = "first = 1\nsecond = 2\nthird_value = compute(second)\n"
     engine = FakeEngine("sum(items)")
     editor = opened(FILE, engine, reader=SmallIndex({"b.py": lines}))
-    other = Document("file:///work/b.py", FOLDER / "b.py", "python", 1, lines, LineIndex.of(lines))
+    other = Document("file:///project/b.py", FOLDER / "b.py", "python", 1, lines, LineIndex.of(lines))
     editor.service.edited(other, other, [Edit(Span(25, 25), "x")])
     answer = await editor.answer(automatic=False)
     assert [snippet.source for snippet in answer.explanation.snippets] == ["recent"]
@@ -526,8 +526,8 @@ async def test_closing_a_document_forgets_it(opened: Open) -> None:
     engine = FakeEngine("sum(items)")
     editor = opened(FILE, engine)
     await editor.answer()
-    editor.service.closed("file:///work/a.py")
-    assert editor.service.explanation("file:///work/a.py") is None
+    editor.service.closed("file:///project/a.py")
+    assert editor.service.explanation("file:///project/a.py") is None
     answer = await editor.answer()
     assert answer.explanation.reanchored == "first request"
     assert not answer.explanation.from_cache
@@ -541,7 +541,7 @@ async def test_closing_a_document_stops_its_prefetch(opened: Open) -> None:
     engine.hold()
     editor.accept(shown)
     prefetch = await within(engine.request(1))
-    editor.service.closed("file:///work/a.py")
+    editor.service.closed("file:///project/a.py")
     await within(prefetch.finished.wait())
     assert prefetch.cancelled
 
@@ -575,5 +575,5 @@ async def _until(reached: Callable[[], bool]) -> None:
 
 def _flying_text(editor: Editor) -> str:
     """What has been generated so far: the test waits for it instead of sleeping."""
-    flight = editor.service._flights.get("file:///work/a.py")
+    flight = editor.service._flights.get("file:///project/a.py")
     return flight.text if flight is not None else ""

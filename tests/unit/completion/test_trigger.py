@@ -120,7 +120,7 @@ def test_huge_and_binary_documents_are_left_alone_even_when_asked() -> None:
 def test_no_model_sees_a_file_of_secrets(name: str) -> None:
     """Not even when somebody asks in it: its values seldom look like secrets by themselves."""
     query = house.query("PASSWORD=hunter2\nUSER=<CURSOR>", "plaintext", automatic=False)
-    document = attrs.evolve(query.document, uri=f"file:///work/{name}", path=Path("/work") / name)
+    document = attrs.evolve(query.document, uri=f"file:///project/{name}", path=Path("/project") / name)
     assert trigger.decide(attrs.evolve(query, document=document), None).silence == "secret"
     assert trigger.decide(attrs.evolve(query, document=attrs.evolve(document, path=None)), None).silence == "secret"
 

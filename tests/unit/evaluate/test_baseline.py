@@ -8,7 +8,8 @@ from pathlib import Path
 import attrs
 import pytest
 
-from lsp_server.engine.protocol import Done, GenerateRequest, ModelFacts, ModelSpec, Piece, Segment
+from lsp_server.engine import fake
+from lsp_server.engine.protocol import Done, GenerateRequest, ModelFacts, Piece, Segment
 from lsp_server.errors import ServerError
 from lsp_server.evaluate import baseline, keystrokes
 from lsp_server.evaluate.baseline import BATCH, InfillInput, LlamaServer, infill_prompt
@@ -24,23 +25,12 @@ class Characters:
         return chr(token).encode()
 
 
-FACTS = ModelFacts(
-    spec=ModelSpec("m.gguf"),
-    name="m",
-    architecture="llama",
-    parameters=1,
-    file_bytes=1,
-    trained_context=2048,
-    context_tokens=2048,
-    vocabulary_size=256,
+FACTS = attrs.evolve(
+    fake.FACTS,
     metadata={},
     fim_tokens={"pre": "<P>", "suf": "<S>", "mid": "<M>", "rep": "<R>", "sep": "<F>"},
     special_tokens=("<P>", "<S>", "<M>", "<R>", "<F>"),
     characters_per_token=1.0,
-    threads=1,
-    gpu_layers=0,
-    prefill_rate=1000.0,
-    decode_rate=1000.0,
 )
 
 

@@ -5,27 +5,11 @@ from collections.abc import AsyncIterator
 
 import attrs
 
-from lsp_server.engine.protocol import Done, GenerateRequest, ModelFacts, ModelSpec, Piece
+from lsp_server.engine import fake
+from lsp_server.engine.protocol import Done, GenerateRequest, ModelFacts, Piece
 from lsp_server.evaluate.cancelling import measure_cancelling
 
-FACTS = ModelFacts(
-    spec=ModelSpec("m.gguf"),
-    name="m",
-    architecture="llama",
-    parameters=1,
-    file_bytes=1,
-    trained_context=2048,
-    context_tokens=2048,
-    vocabulary_size=256,
-    metadata={},
-    fim_tokens={},
-    special_tokens=(),
-    characters_per_token=1.0,
-    threads=1,
-    gpu_layers=0,
-    prefill_rate=100_000.0,
-    decode_rate=10_000.0,
-)
+FACTS = attrs.evolve(fake.FACTS, characters_per_token=1.0, prefill_rate=100_000.0, decode_rate=10_000.0)
 
 
 @attrs.define
