@@ -99,5 +99,5 @@ def test_watched_globs_name_what_is_indexed_and_what_says_what_is_not() -> None:
     assert list(convert.watched_globs([".py", ".go"])) == [
         "**/*.{go,py}",
         "**/{.gitignore,.codehearthignore}",
-        "**/{go.mod,jsconfig.json,tsconfig.json}",
+        "**/{Cargo.toml,composer.json,go.mod,jsconfig.json,tsconfig.json}",
     ]
