@@ -15,7 +15,8 @@ export async function showMenu(status: Status, canInstall: boolean): Promise<voi
   const running = status.version !== null;
   const entries: Entry[] = [];
   if (running) {
-    entries.push({ label: '$(question) Why this suggestion, or why none?', description: status.message, run: 'codehearth.showWhy' });
+    const reason = status.silence ? { description: status.message } : {};
+    entries.push({ label: '$(question) Why this suggestion, or why none?', ...reason, run: 'codehearth.showWhy' });
     entries.push(
       status.state === 'paused'
         ? { label: '$(play) Resume', description: status.message, run: 'codehearth.resume' }
