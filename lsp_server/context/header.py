@@ -13,8 +13,8 @@ from lsp_server.syntax.languages import language_of
 from lsp_server.syntax.trees import Scope
 
 IMPORT = re.compile(
-    r"(?:import\b|from\s+\S+\s+import\b|package\s|use\s|using\s|#\s*include\b|require\b|export\b.*\bfrom\b"
-    r"|(?:const|let|var)\s.*\brequire\s*\()"
+    r"(?:import\b|from\s+\S+\s+import\b|package\s|use\s|using\s|#\s*include\b|require(?:_relative|_once)?\b"
+    r"|export\b.*\bfrom\b|(?:const|let|var|local)\s.*\brequire\b|(?:pub\s+)?mod\s+\w+\s*;|(?:source|\.)\s+\S)"
 )
 """The beginning of an import at the start of a line, in the languages people complete in."""
 

@@ -33,7 +33,7 @@ LEAST_SIGNATURE = 8
 """Characters below which no signature fits any more."""
 
 FAR = 1_000_000
-_HOLDERS = frozenset({"class", "interface", "enum", "type"})
+_HOLDERS = frozenset({"class", "interface", "enum", "type", "module"})
 
 
 @attrs.frozen

@@ -1,6 +1,8 @@
 """What of the current file above the prompt's window goes into the header."""
 
-from lsp_server.context.header import Surroundings
+import pytest
+
+from lsp_server.context.header import IMPORT, Surroundings
 from lsp_server.syntax.languages import language_of
 from lsp_server.syntax.trees import parse
 from tests.house import cursor, document
@@ -75,3 +77,34 @@ def test_another_import_is_another_scope() -> None:
     changed = "import re\n" + text
     after = Surroundings.of(document(changed), offset + len("import re\n"), ())
     assert before.scope != after.scope
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import os",
+        "from a import b",
+        "use crate::shop::Cart;",
+        "pub mod shop;",
+        "mod shop;",
+        "require_relative 'cart'",
+        "require_once 'cart.php';",
+        "local cart = require('cart')",
+        "const cart = require('./cart')",
+        "source ./lib.sh",
+        ". ./lib.sh",
+        '#include "cart.h"',
+        "export { total } from './cart'",
+    ],
+)
+def test_imports_are_known_in_every_language(line: str) -> None:
+    """By the beginning of their line."""
+    assert IMPORT.match(line)
+
+
+@pytest.mark.parametrize(
+    "line", ["model = 1", "user = 2", "sources = []", "mod tests {", "important()", ".field", "used"]
+)
+def test_what_only_looks_like_an_import_is_none(line: str) -> None:
+    """Words that begin like one, and modules with a body of their own."""
+    assert not IMPORT.match(line)
