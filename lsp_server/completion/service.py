@@ -21,7 +21,7 @@ from lsp_server.completion.model import ActiveModel, ModelState
 from lsp_server.completion.pace import Pace
 from lsp_server.completion.place import Mode
 from lsp_server.completion.prompts import Prompts, ReaderOf
-from lsp_server.completion.query import Answer, Explanation, Query, Silence
+from lsp_server.completion.query import Answer, Query, Silence
 from lsp_server.completion.scope import ScopeStop
 from lsp_server.documents.document import Document, Edit
 from lsp_server.documents.trees import Trees
@@ -97,7 +97,6 @@ class CompletionService:
         self._pace = Pace()
         self._flights: dict[str, Flight] = {}
         self._shown: dict[str, _Shown] = {}
-        self._explanations: dict[str, Explanation] = {}
         self._prefetch: asyncio.Task[None] | None = None
         self._routes: set[asyncio.Task[Answer]] = set()
         self._closed = False
@@ -164,11 +163,6 @@ class CompletionService:
         self._cache.forget(uri)
         self._flights.pop(uri, None)
         self._shown.pop(uri, None)
-        self._explanations.pop(uri, None)
-
-    def explanation(self, uri: str) -> Explanation | None:
-        """Of the last answer for this document that was not superseded."""
-        return self._explanations.get(uri)
 
     def forget(self) -> None:
         """Drops every suggestion and every prompt, for settings that change what would be answered."""
@@ -354,7 +348,6 @@ class CompletionService:
     def _recorded(self, query: Query, answer: Answer) -> Answer:
         if not answer.superseded:
             uri = query.document.uri
-            self._explanations[uri] = answer.explanation
             self._shown.pop(uri, None)
             if answer.items:
                 self._shown[uri] = _Shown(query, answer.items[0].text)
