@@ -290,11 +290,15 @@ class VSCode:
         self.page.screenshot(path=path, **more)
 
     def servers(self) -> list[psutil.Process]:
-        """The language servers below this VS Code."""
+        """The language servers of this VS Code."""
+        return self.children("serve")
+
+    def children(self, word: str) -> list[psutil.Process]:
+        """The processes below this VS Code with such a word in their command line."""
         found = []
         for process in self._tree.children(recursive=True):
             try:
-                if "serve" in process.cmdline():
+                if word in process.cmdline():
                     found.append(process)
             except psutil.Error:  # It has ended.
                 continue

@@ -1,5 +1,6 @@
 """Which server the extension starts, and what a person is told when there is none, or another than it should be."""
 
+import json
 import shutil
 import sys
 import time
@@ -105,6 +106,30 @@ def test_a_wrong_setting_costs_that_setting_only(start: Start, script: Script) -
     code = start(script=script, settings=settings)
     assert "completion.maxLines" in code.wait_for_message("maxLines")
     assert suggests(code)
+
+
+def test_a_model_is_chosen_by_the_user_alone(start: Start, workspace: Path) -> None:
+    """The machine's settings reach the server, also while it runs; the workspace's are not even asked."""
+    (workspace / ".vscode").mkdir()
+    (workspace / ".vscode" / "settings.json").write_text(json.dumps({"codehearth.model": "/planted.gguf"}))
+    code = start()
+    code.open("cart.py", 2, 11)
+    code.wait_for_status("Model: codehearth-bootstrap-8m")
+    settings = code.folder / "data" / "Machine" / "settings.json"
+    settings.write_text(json.dumps({**json.loads(settings.read_text()), "codehearth.model": "/nowhere/chosen.gguf"}))
+    code.wait_for_status(r"codehearth: error\. .*/nowhere/chosen\.gguf")
+    assert len([message for message in code.messages() if "chosen.gguf" in message]) == 1
+
+
+def test_restarting_and_the_doctor(start: Start, script: Script) -> None:
+    """Two commands of the menu: a new server process, and the same installation's doctor in a terminal."""
+    code = start(script=script)
+    (first,) = code.servers()
+    code.command("codehearth: Restart Server")
+    code.until(lambda: code.servers() not in ([], [first]) and not first.is_running(), "another server runs")
+    code.wait_for_status("codehearth: ready")
+    code.command("codehearth: Run Doctor in a Terminal")
+    code.until(lambda: code.children("doctor"), "the doctor runs")
 
 
 def test_another_provider_is_mentioned_until_one_has_enough(start: Start, script: Script) -> None:
