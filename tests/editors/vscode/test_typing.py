@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 import pygls
+import pytest
 
 from tests.e2e.conftest import Script
 from tests.editors.vscode.driver import Start, VSCode, engines, until
@@ -17,10 +18,10 @@ CALL = "self._check_token_registered("
 """In `FILE`; what followed on its line is deleted before the model is asked."""
 
 
-def ask_the_model(code: VSCode, number: int = 0) -> tuple[str, str]:
+def ask_the_model(code: VSCode, before: str = CALL, number: int = 0) -> tuple[str, str]:
     """Deletes what follows one of the calls in its line; the file's text then, marked there, and the ghost text."""
     text = (code.workspace / FILE).read_text(encoding="utf-8")
-    offset = [found.end() for found in re.finditer(re.escape(CALL), text)][number]
+    offset = [found.end() for found in re.finditer(re.escape(before), text)][number]
     line = text[:offset].count("\n") + 1
     code.open(FILE, line, offset - text.rfind("\n", 0, offset))
     code.wait_for_status("Model:")
@@ -57,18 +58,17 @@ def test_the_model_suggests_and_tab_accepts(start: Start) -> None:
     assert code.saved(FILE) == with_ghost(marked, ghost) == original, "the model wrote what stood there"
 
 
-def test_inside_an_auto_closed_bracket(start: Start) -> None:
-    """The parenthesis that VS Code closes by itself is neither repeated nor overwritten."""
+@pytest.mark.parametrize("dismissed", [False, True])
+def test_inside_an_auto_closed_bracket(start: Start, dismissed: bool) -> None:
+    """The parenthesis that VS Code closes by itself is neither repeated nor overwritten, whether the suggestion was
+    there before the parenthesis or comes after it."""
     code = start()
-    before = CALL.removesuffix("(")
     text = (code.workspace / FILE).read_text(encoding="utf-8")
-    offset = text.index(before) + len(before)
-    code.open(FILE, text[:offset].count("\n") + 1, offset - text.rfind("\n", 0, offset))
-    code.wait_for_status("Model:")
-    code.press("Shift+End")
-    code.press("Delete")
+    ask_the_model(code, before=CALL.removesuffix("("))
+    if dismissed:
+        code.press("Escape")
     code.type("(")
-    assert code.wait_for_ghost() == "token"
+    assert code.wait_for_ghost().startswith("token")
     code.press("Tab")
     assert code.saved(FILE) == text
 
