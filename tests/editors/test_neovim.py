@@ -404,7 +404,7 @@ def test_the_command_is_missing(program: Path, cart: Path, tmp_path: Path) -> No
         neovim.command("edit! %")
         assert len(neovim.told()) == 1
         assert "The command `no-such-codehearth` was not found." in neovim.told()[0]
-        assert "pip install codehearth" in neovim.told()[0]
+        assert "codehearth checkout" in neovim.told()[0]
         assert neovim.status() == ""
         neovim.command("checkhealth codehearth")
         assert "ERROR The command `no-such-codehearth` was not found." in neovim.text()
