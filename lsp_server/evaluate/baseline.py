@@ -162,6 +162,8 @@ class LlamaServer:
 
     async def __aenter__(self) -> Self:
         options = ["-c", CONTEXT, "-b", BATCH, "-ub", BATCH, "--cache-reuse", 256, "-t", self._threads, "-np", 1]
+        # It holds a slot to the length a model was trained on, which for ours is less than one of its batches.
+        options += ["--override-kv", f"llama.context_length=int:{CONTEXT}"]
         try:
             self._process = await asyncio.create_subprocess_exec(
                 self._binary,
