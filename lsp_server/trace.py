@@ -2,7 +2,6 @@
 
 import logging
 import time
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -36,9 +35,6 @@ class Span:
         return [own, *(line for child in self.children for line in child.lines(depth + 1))]
 
 
-RECENT: deque[Span] = deque(maxlen=64)
-"""The last finished root spans, newest last; shown by `codehearth doctor` and in bug reports."""
-
 _current: ContextVar[Span | None] = ContextVar("codehearth_span", default=None)
 
 
@@ -57,5 +53,4 @@ def span(name: str, **notes: int | float | str | bool) -> Iterator[Span]:
         if parent is not None:
             parent.children.append(own)
         else:
-            RECENT.append(own)
             logger.debug("%s", "\n".join(own.lines()))

@@ -1,7 +1,7 @@
 """What one request did, hop by hop, kept until it becomes the answer's explanation. Numbers and names only."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Literal
 
@@ -13,6 +13,28 @@ from lsp_server.text import Span
 from lsp_server.trace import span
 
 Mode = Literal["none", "line", "block"]
+
+
+SENTENCES: Mapping[Silence, str] = {
+    "disabled": "Suggestions are switched off.",
+    "paused": "Suggestions are paused.",
+    "language": "Suggestions are switched off for this language.",
+    "secret": "A file like this one usually holds keys or passwords.",
+    "too_large": "This file is too large.",
+    "binary": "This file does not look like text.",
+    "position": "Nothing is suggested at a place like this one.",
+    "comment": "Nothing is suggested inside comments.",
+    "no_model": "There is no model that can complete yet.",
+    "engine": "The engine did not answer.",
+    "superseded": "A newer request took over.",
+    "empty": "The model had nothing to add here.",
+    "duplicate": "The suggestion only repeated what stands here already.",
+    "unsure": "The model was not sure enough.",
+    "broken": "The suggestion would not have been valid code.",
+    "deadline": "The suggestion came too late.",
+    "selected": "No suggestion goes on from the item selected in the menu.",
+}
+"""What a person is told when nothing is shown and nobody knows it more exactly."""
 
 
 class Ledger:
@@ -53,7 +75,7 @@ class Ledger:
         return Answer((item,), False, self.explanation(None, ""))
 
     def silent(self, silence: Silence, detail: str = "") -> Answer:
-        return Answer((), silence == "superseded", self.explanation(silence, detail))
+        return Answer((), silence == "superseded", self.explanation(silence, detail or SENTENCES[silence]))
 
     def explanation(self, silence: Silence | None, detail: str) -> Explanation:
         done = self.done

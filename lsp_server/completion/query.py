@@ -40,7 +40,7 @@ Silence = Literal[
     "disabled", "paused", "language", "secret", "too_large", "binary", "position", "comment", "no_model", "engine",
     "superseded", "empty", "duplicate", "unsure", "broken", "deadline", "selected",
 ]  # fmt: skip
-"""Why nothing is shown; `SENTENCES` in `completion/service.py` has a sentence for each."""
+"""Why nothing is shown; `SENTENCES` in `completion/ledger.py` has a sentence for each."""
 
 
 @attrs.frozen

@@ -21,7 +21,7 @@ from lsp_server.completion.model import ActiveModel, ModelState
 from lsp_server.completion.pace import Pace
 from lsp_server.completion.place import Mode
 from lsp_server.completion.prompts import Prompts, ReaderOf
-from lsp_server.completion.query import Answer, Query, Silence
+from lsp_server.completion.query import Answer, Query
 from lsp_server.completion.scope import ScopeStop
 from lsp_server.documents.document import Document, Edit
 from lsp_server.documents.trees import Trees
@@ -30,27 +30,6 @@ from lsp_server.errors import EngineUnavailable, ModelUnavailable, ServerError
 from lsp_server.modelstore.card import ModelCard
 from lsp_server.syntax.trees import SyntaxTree
 from lsp_server.trace import span
-
-SENTENCES: Mapping[Silence, str] = {
-    "disabled": "Suggestions are switched off.",
-    "paused": "Suggestions are paused.",
-    "language": "Suggestions are switched off for this language.",
-    "secret": "A file like this one usually holds keys or passwords.",
-    "too_large": "This file is too large.",
-    "binary": "This file does not look like text.",
-    "position": "Nothing is suggested at a place like this one.",
-    "comment": "Nothing is suggested inside comments.",
-    "no_model": "There is no model that can complete yet.",
-    "engine": "The engine did not answer.",
-    "superseded": "A newer request took over.",
-    "empty": "The model had nothing to add here.",
-    "duplicate": "The suggestion only repeated what stands here already.",
-    "unsure": "The model was not sure enough.",
-    "broken": "The suggestion would not have been valid code.",
-    "deadline": "The suggestion came too late.",
-    "selected": "No suggestion goes on from the item selected in the menu.",
-}
-"""What a person is told when nothing is shown."""
 
 DEADLINE_S = 2.0
 """An automatic suggestion that comes later is about a place the person has left."""

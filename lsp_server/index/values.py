@@ -1,6 +1,5 @@
 """What the index answers with: frozen values, safe to hand to any thread."""
 
-from pathlib import Path
 from typing import Literal, Protocol
 
 import attrs
@@ -105,9 +104,3 @@ class IndexReader(Protocol):
     def text(self, path: str, line: int, end_line: int) -> str | None:
         """Whole lines of an indexed file, as indexed; `None` where the file is gone."""
         ...
-
-
-class Places(Protocol):
-    """Which folder and repository name a file belongs to; `None` outside every workspace folder."""
-
-    def folder_of(self, path: Path) -> Path | None: ...

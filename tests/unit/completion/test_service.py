@@ -10,9 +10,10 @@ import attrs
 import pytest
 
 from lsp_server.cancel import CancelToken
+from lsp_server.completion.ledger import SENTENCES
 from lsp_server.completion.model import ModelState
 from lsp_server.completion.query import Answer, Query, Silence
-from lsp_server.completion.service import SENTENCES, CompletionService
+from lsp_server.completion.service import CompletionService
 from lsp_server.documents.document import Document, Edit
 from lsp_server.documents.trees import Trees
 from lsp_server.engine.fake import FakeEngine
@@ -563,6 +564,12 @@ class SlowIndex(SmallIndex):
 def test_every_silence_has_a_sentence() -> None:
     """A person can always be told why nothing is shown."""
     assert set(SENTENCES) == set(Silence.__args__)  # type: ignore[attr-defined]
+
+
+async def test_who_is_not_shown_a_guess_is_told_so(opened: Open) -> None:
+    """Also where no hop has more to say than the kind of silence: the status line would be empty."""
+    answer = await opened(FILE, FakeEngine("sum(items)", logprob=-9.0)).answer()
+    assert (answer.explanation.silence, answer.explanation.detail) == ("unsure", SENTENCES["unsure"])
 
 
 async def _until(reached: Callable[[], bool]) -> None:
