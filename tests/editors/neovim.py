@@ -8,9 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from tests.editors import install_neovim
+from tests.editors.engines import engines
 
 ROOT = Path(__file__).resolve().parents[2]
 PLUGIN = ROOT / "editors" / "neovim"
@@ -205,18 +204,6 @@ def lua_list(words: Sequence[str]) -> str:
 def environment(home: Path) -> dict[str, str]:
     """For a server of this checkout, apart from the user's own."""
     return {"CODEHEARTH_HOME": str(home), "PYTHONPATH": os.pathsep.join([str(ROOT)])}
-
-
-def engines(home: Path) -> list[psutil.Process]:
-    """The engine processes of this home."""
-    found = []
-    for process in psutil.process_iter(["cmdline"]):
-        try:
-            if "engine" in (process.info["cmdline"] or []) and process.environ().get("CODEHEARTH_HOME") == str(home):
-                found.append(process)
-        except psutil.Error:  # It has ended, or belongs to somebody else.
-            continue
-    return found
 
 
 def end_engines(home: Path) -> None:

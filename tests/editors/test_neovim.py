@@ -19,7 +19,8 @@ import pytest
 
 from tests.e2e.conftest import Script
 from tests.editors import install_neovim
-from tests.editors.neovim import PLUGIN, Neovim, end_engines, engines, environment, lua_list
+from tests.editors.engines import engines
+from tests.editors.neovim import PLUGIN, Neovim, end_engines, environment, lua_list
 
 SERVE = [sys.executable, "-P", "-m", "lsp_server", "serve"]
 HOLE = "self._check_token_registered("

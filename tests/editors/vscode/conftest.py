@@ -10,7 +10,8 @@ import pygls
 import pytest
 
 from tests.e2e.conftest import Script
-from tests.editors.vscode.driver import SERVER, Browser, Start, VSCode, engines
+from tests.editors.engines import engines
+from tests.editors.vscode.driver import SERVER, Browser, Start, VSCode
 
 
 @pytest.fixture(scope="module")

@@ -317,18 +317,6 @@ def until(condition: Callable[[], object], what: str, state: Callable[[], str] =
         time.sleep(0.05)
 
 
-def engines(home: Path) -> list[psutil.Process]:
-    """The engine processes of this home."""
-    found = []
-    for process in psutil.process_iter(["cmdline"]):
-        try:
-            if "engine" in (process.info["cmdline"] or []) and process.environ().get("CODEHEARTH_HOME") == str(home):
-                found.append(process)
-        except psutil.Error:  # It has ended, or belongs to somebody else.
-            continue
-    return found
-
-
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

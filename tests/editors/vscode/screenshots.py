@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pygls
 
-from tests.editors.vscode.driver import ROOT, Browser, VSCode, engines
+from tests.editors.engines import engines
+from tests.editors.vscode.driver import ROOT, Browser, VSCode
 
 IMAGES = ROOT / "editors" / "vscode" / "images"
 LARGEST_BYTES = 200_000

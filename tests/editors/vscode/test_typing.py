@@ -11,7 +11,8 @@ import pygls
 import pytest
 
 from tests.e2e.conftest import Script
-from tests.editors.vscode.driver import Start, VSCode, engines, until
+from tests.editors.engines import engines
+from tests.editors.vscode.driver import Start, VSCode, until
 
 FILE = "pygls/progress.py"
 CALL = "self._check_token_registered("

@@ -1,31 +1,12 @@
 """Which file an import refers to."""
 
-import posixpath
 from pathlib import Path
 
-import attrs
 import pytest
 
 from lsp_server.index.resolve import Root, resolve, roots_in
 from lsp_server.index.values import Import
-
-
-@attrs.frozen
-class Listed:
-    """The files that exist, and what project files say."""
-
-    paths: tuple[str, ...]
-    said: tuple[Root, ...] = ()
-
-    def has(self, path: str) -> bool:
-        return path in self.paths
-
-    def roots(self, language: str) -> list[Root]:
-        return [root for root in self.said if root.language == language]
-
-    def sources_in(self, folder: str, language: str) -> list[str]:
-        return sorted(path for path in self.paths if posixpath.dirname(path) == folder and path.endswith(".go"))
-
+from tests.unit.index.listed import Listed
 
 PYTHON = Listed((
     "src/app/__init__.py", "src/app/core.py", "src/app/sub/__init__.py", "src/app/sub/leaf.py", "src/app/sub/core.py",

@@ -1,31 +1,12 @@
 """Which file an import refers to, in the languages whose rule is a few lines."""
 
-import posixpath
 from pathlib import Path
 
-import attrs
 import pytest
 
 from lsp_server.index.resolve import Root, resolve, roots_in
 from lsp_server.index.values import Import
-
-
-@attrs.frozen
-class Listed:
-    """The files that exist, and what project files say."""
-
-    paths: tuple[str, ...]
-    said: tuple[Root, ...] = ()
-
-    def has(self, path: str) -> bool:
-        return path in self.paths
-
-    def roots(self, language: str) -> list[Root]:
-        return [root for root in self.said if root.language == language]
-
-    def sources_in(self, folder: str, language: str) -> list[str]:
-        return [path for path in self.paths if posixpath.dirname(path) == folder and path.endswith(".kt")]
-
+from tests.unit.index.listed import Listed
 
 FILES = Listed(
     (
