@@ -1,0 +1,279 @@
+"""Stage `export`: the checkpoint becomes the GGUF that the product loads.
+
+Writes it quantised, lets llama.cpp and PyTorch answer the same prompt, and refuses a file that answers differently.
+Cuts it into parts to be carried, joins such parts, and puts the model into the package. Never trains.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from models.train import export_check, export_parts, gguf_writing
+from models.train.export_check import BEST, PROMPT, TEXTS, Agreement, Expected
+from models.train.gguf_writing import QUANTISATIONS, Array, Dimensions, Provenance, Vocabulary
+from models.train.stage import TrainingError, Workplace, console, need_room, replacing
+
+STAGE = "export"
+
+EMBEDDED_BYTES = 40_000_000
+"""Most that the package has room for."""
+
+_HERE = Path(__file__).resolve().parent
+MANIFEST = _HERE / "manifest.jsonl"
+EMBEDDED = _HERE.parent / "embedded"
+
+_QUANTISE_SECONDS = 3600
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--checkpoint", type=Path, help="default: train/checkpoint.pt in the work folder")
+    parser.add_argument("--last", action="store_true", help="the last weights rather than their average")
+    parser.add_argument(
+        "--quantisation",
+        default="Q8_0",
+        metavar="TYPE",
+        help=f"{', '.join(QUANTISATIONS)}, or with --llama-quantize any it knows (default: %(default)s)",
+    )
+    parser.add_argument("--llama-quantize", type=Path, metavar="PATH", help="llama.cpp's tool for other types")
+    parser.add_argument("--manifest", type=Path, default=MANIFEST, help="the packages it was trained on")
+    parser.add_argument("--parts", type=Path, metavar="DIR", help="also write the file in parts of 16 MB into DIR")
+    parser.add_argument("--join", type=Path, metavar="DIR", help="take the model from the parts in DIR instead")
+    parser.add_argument("--install", action="store_true", help="put the file into the package as its embedded model")
+    parser.add_argument("--embedded", type=Path, default=EMBEDDED, metavar="DIR", help=argparse.SUPPRESS)
+
+
+def run(arguments: argparse.Namespace, workplace: Workplace) -> None:
+    checkpoint = arguments.checkpoint or workplace.root / "train" / "checkpoint.pt"
+    if arguments.join:
+        path, facts = _joined(arguments.join, workplace)
+    elif arguments.checkpoint or checkpoint.exists() or workplace.receipt(STAGE) is None:
+        path, facts = _exported(checkpoint, arguments, workplace)
+    else:
+        # Joined here earlier: there is a file and no checkpoint.
+        facts = workplace.need(STAGE)
+        path = workplace.folder(STAGE) / facts["file"]
+    if arguments.parts:
+        answers = json.loads(export_check.expected_file(path).read_text(encoding="utf-8"))
+        export_parts.split(path, arguments.parts, {"facts": facts, "expected": answers})
+    if arguments.install:
+        _need_check(facts)
+        console.print(f"The embedded model is now {install(path, arguments.embedded)}.", highlight=False)
+
+
+def install(model: Path, folder: Path) -> Path:
+    """Makes the file the one model in `folder`, which holds exactly one at every moment.
+
+    Raises TrainingError when it is too large or the folder holds several.
+    """
+    size = model.stat().st_size
+    if size > EMBEDDED_BYTES:
+        raise TrainingError(
+            f"{model.name} has {size / 1e6:.1f} MB, and the package has room for {EMBEDDED_BYTES / 1e6:.0f} MB.",
+            "Export it in fewer bits with --llama-quantize, or train a smaller one.",
+        )
+    present = sorted(folder.glob("*.gguf"))
+    if len(present) > 1:
+        raise TrainingError(f"There are {len(present)} models in {folder}.", "Leave one of them there.")
+    target = folder / model.name
+    with replacing(present[0] if present else target) as temporary:
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(model, temporary)
+    # The new model has taken the old one's place; now it takes its own name.
+    if present and present[0] != target:
+        present[0].replace(target)
+    return target
+
+
+def _joined(folder: Path, workplace: Workplace) -> tuple[Path, dict[str, Any]]:
+    workplace.begin_again(STAGE)
+    path, index = export_parts.join(folder, workplace.folder(STAGE))
+    notes = index.notes
+    if not isinstance(notes.get("facts"), dict) or "expected" not in notes:
+        raise TrainingError(f"The index of {index.name} has no recorded answers.", "Carry it over again.")
+    facts: dict[str, Any] = notes["facts"]
+    _write_json(export_check.expected_file(path), notes["expected"])
+    console.print(f"{path.name} is complete: {index.bytes / 1e6:.1f} MB, SHA-256 {index.sha256}.", highlight=False)
+    agreement = _verified(path, str(facts["quantisation"]))
+    return path, _finish(workplace, path, {**facts, **_agreement_facts(agreement)})
+
+
+def _exported(checkpoint: Path, arguments: argparse.Namespace, workplace: Workplace) -> tuple[Path, dict[str, Any]]:
+    quantisation: str = arguments.quantisation
+    tool: Path | None = arguments.llama_quantize
+    _check_quantisation(quantisation, tool)
+    config, arrays, state = _load(checkpoint, last=arguments.last)
+    dimensions = Dimensions.of(config)
+    tokenizer = workplace.root / "tokenizer" / "tokenizer.json"
+    vocabulary = Vocabulary.read(tokenizer)
+    provenance = _provenance(arguments.manifest, state)
+    workplace.begin_again(STAGE)
+    folder = workplace.folder(STAGE)
+    need_room(folder, 6 * dimensions.parameters)
+    name = gguf_writing.plain_name(dimensions)
+    path = folder / (f"{name}.gguf" if quantisation == "Q8_0" else f"{name}-{quantisation}.gguf")
+    if tool is None or quantisation in QUANTISATIONS:
+        kind = next(each for each in QUANTISATIONS if each == quantisation)
+        gguf_writing.write(path, arrays, dimensions, vocabulary, provenance, kind)
+    else:
+        exact = folder / f"{name}.exact"
+        try:
+            gguf_writing.write(exact, arrays, dimensions, vocabulary, provenance, "F32")
+            _quantise(tool, exact, path, quantisation)
+        finally:
+            exact.unlink(missing_ok=True)
+    _write_json(export_check.expected_file(path), _expected(config, arrays, tokenizer).as_json())
+    agreement = _verified(path, quantisation)
+    size = path.stat().st_size
+    fits = "fits" if size <= EMBEDDED_BYTES else f"is too large for the {EMBEDDED_BYTES / 1e6:.0f} MB of"
+    console.print(f"{path} has {size / 1e6:.1f} MB and {fits} the package.", highlight=False)
+    facts = {
+        "file": path.name,
+        "quantisation": quantisation,
+        "parameters": dimensions.parameters,
+        "tokens": provenance.tokens,
+        "steps": provenance.steps,
+        "recipe": provenance.recipe,
+        "manifest_sha256": provenance.manifest,
+        "weights": "last" if arguments.last or not state.get("averaged") else "average",
+        **_agreement_facts(agreement),
+    }
+    return path, _finish(workplace, path, facts)
+
+
+def _finish(workplace: Workplace, path: Path, facts: Mapping[str, Any]) -> dict[str, Any]:
+    complete = {**facts, "file": path.name, "bytes": path.stat().st_size, "sha256": export_parts.sha256(path)}
+    workplace.finish(STAGE, **complete)
+    return complete
+
+
+def _load(path: Path, *, last: bool) -> tuple[dict[str, Any], dict[str, Array], dict[str, Any]]:
+    """Configuration, weights and the other facts of a checkpoint."""
+    try:
+        import torch
+    except ImportError as error:
+        raise TrainingError("Checkpoints are read with PyTorch.", "Run `pip install .[train]`.") from error
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        weights = found["model"] if last else found.get("average") or found["model"]
+        arrays = {name: tensor.detach().float().numpy() for name, tensor in weights.items()}
+        config = dict(found["config"])
+    except FileNotFoundError as error:
+        raise TrainingError(f"There is no checkpoint {path}.", "Run `python -m models.train train` first.") from error
+    except Exception as error:  # whatever unpickling a damaged file raises
+        raise TrainingError(
+            f"The checkpoint {path} cannot be read.", "Export the one before it with --checkpoint, or train on."
+        ) from error
+    averaged = not last and bool(found.get("average"))
+    return config, arrays, {"averaged": averaged} | {key: found.get(key) for key in ("step", "tokens", "recipe")}
+
+
+def _provenance(manifest: Path, state: Mapping[str, Any]) -> Provenance:
+    if not manifest.is_file():
+        raise TrainingError(
+            f"There is no manifest {manifest}, and a model must say what it was trained on.",
+            "Run `python -m models.train corpus`, which writes it, or name it with --manifest.",
+        )
+    recipe = state["recipe"]
+    return Provenance(
+        manifest=export_parts.sha256(manifest),
+        tokens=int(state["tokens"] or 0),
+        steps=int(state["step"] or 0),
+        recipe=str(recipe.get("name", "") if isinstance(recipe, dict) else recipe or ""),
+    )
+
+
+def _expected(config: Mapping[str, Any], arrays: Mapping[str, Array], tokenizer: Path) -> Expected:
+    """Lets PyTorch answer the prompt in 32 bits, and the tokenizer read it."""
+    import torch
+
+    from models.train.model import Config, Transformer
+    from models.train.tokenizer import Coder
+
+    coder = Coder(tokenizer)
+    prompt = [
+        token for part in PROMPT for token in ([coder.special(part.text)] if part.special else coder.tokens(part.text))
+    ]
+    model = Transformer(Config(**config)).eval()
+    model.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
+    with torch.inference_mode():
+        logits = model.logits(model(torch.tensor([prompt])))[0]
+        found = logits.log_softmax(-1).topk(min(BEST, logits.shape[-1]))
+    answers = zip(found.indices.tolist(), found.values.tolist(), strict=True)
+    return Expected(
+        prompt=tuple(prompt),
+        answers=tuple(tuple(zip(tokens, values, strict=True)) for tokens, values in answers),
+        texts=tuple(tuple(coder.tokens(text)) for text in TEXTS),
+    )
+
+
+def _verified(path: Path, quantisation: str) -> Agreement | None:
+    """None where llama.cpp is not installed. A file that fails is renamed, so that nothing takes it for a model."""
+    if not export_check.can_verify():
+        console.print(
+            f"llama.cpp is not installed here: {path.name} is compared with the trained model where it is, "
+            "by `export --join`.",
+            highlight=False,
+        )
+        return None
+    try:
+        return export_check.verify(path, export_check.read(export_check.expected_file(path)), quantisation)
+    except TrainingError:
+        path.replace(path.with_name(f"{path.name}.refused"))
+        raise
+
+
+def _agreement_facts(agreement: Agreement | None) -> dict[str, float | None]:
+    same, off = (agreement.same, agreement.off) if agreement else (None, None)
+    return {"same_token": same, "nats_off": off}
+
+
+def _need_check(facts: Mapping[str, Any]) -> None:
+    if facts.get("same_token") is None:
+        raise TrainingError(
+            f"{facts['file']} has not been compared with the trained model.",
+            "Install it on a machine that has llama.cpp: `pip install .`, then run the command again.",
+        )
+
+
+def _check_quantisation(quantisation: str, tool: Path | None) -> None:
+    if quantisation in QUANTISATIONS:
+        return
+    if tool is None:
+        raise TrainingError(
+            f"{quantisation} is written by llama.cpp's own tool.",
+            f"Name it with --llama-quantize, or choose one of {', '.join(QUANTISATIONS)}.",
+        )
+    if not os.access(tool, os.X_OK):
+        raise TrainingError(f"{tool} is no program that can be run.", "Give the path of llama-quantize.")
+
+
+def _quantise(tool: Path, source: Path, target: Path, quantisation: str) -> None:
+    with replacing(target) as temporary:
+        try:
+            done = subprocess.run(
+                [tool, source, temporary, quantisation],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                timeout=_QUANTISE_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise TrainingError(f"{tool.name} took more than an hour.", "Try another type.") from error
+        if done.returncode != 0 or not temporary.exists():
+            last = (done.stdout.strip().splitlines() or ["It said nothing"])[-1]
+            raise TrainingError(
+                f"{tool.name} did not write {quantisation}: {last.rstrip('.')}.", "Try another type, e.g. Q6_K."
+            )
+
+
+def _write_json(path: Path, value: object) -> None:
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(value) + "\n", encoding="utf-8")
