@@ -1,0 +1,129 @@
+"""From packed parts to batches of equal cost. The order is a function of the files and the seed, so that a resumed run
+goes on at the very next batch. Reads files; knows nothing of the network.
+"""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from models.train.stage import TrainingError, Workplace
+
+POOL = 4096
+"""Examples that are sorted by length at once: enough that a batch holds nearly equal lengths."""
+
+WAIT_S = 2.0
+"""Between looks for the next part while another process is still packing."""
+
+
+@attrs.frozen
+class Batch:
+    """tokens, targets, weights: (rows, length); weights are 0 for padding. tokens_read counts what is not padding."""
+
+    tokens: NDArray[np.int64]
+    targets: NDArray[np.int64]
+    weights: NDArray[np.float32]
+    tokens_read: int
+
+
+@attrs.frozen
+class Part:
+    """One file of examples: `pack.py` describes the arrays."""
+
+    tokens: NDArray[np.uint16]
+    starts: NDArray[np.int64]
+    middles: NDArray[np.int32]
+    kinds: NDArray[np.uint8]
+
+    @classmethod
+    def read(cls, path: Path) -> "Part":
+        try:
+            with np.load(path) as arrays:
+                return cls(*(arrays[name] for name in ("tokens", "starts", "middles", "kinds")))
+        except (OSError, ValueError, KeyError) as error:
+            raise TrainingError(
+                f"{path.name} is damaged: {error}.", "Delete it and run `python -m models.train pack` again."
+            ) from error
+
+    def __len__(self) -> int:
+        return len(self.middles)
+
+
+@attrs.frozen
+class Plan:
+    """How batches are cut. buckets: the lengths that examples are padded to, ascending; the last is the longest
+    example. batch_tokens: rows times length of a batch, at most. answer_weight: of the middle's tokens, 1 for all
+    others."""
+
+    batch_tokens: int
+    buckets: tuple[int, ...]
+    answer_weight: float = 1.0
+
+
+def parts_of(workplace: Workplace, follow: bool) -> Iterator[Part]:
+    """The training parts in order; with `follow`, waits for parts that are still being packed."""
+    folder, number = workplace.folder("pack"), 0
+    while True:
+        path = folder / f"train-{number:04}.npz"
+        complete = workplace.receipt("pack") is not None
+        if path.exists():
+            yield Part.read(path)
+            number += 1
+        elif complete:
+            return
+        elif follow:
+            time.sleep(WAIT_S)
+        else:
+            workplace.need("pack")
+
+
+def batches(workplace: Workplace, plan: Plan, seed: int, *, follow: bool = False) -> Iterator[Batch]:
+    """All examples, each once per epoch, forever. Raises TrainingError where nothing has been packed."""
+    epoch = 0
+    while True:
+        empty = True
+        for number, part in enumerate(parts_of(workplace, follow)):
+            generator = np.random.default_rng((seed, epoch, number))
+            for batch in cut(part, plan, generator):
+                empty = False
+                yield batch
+        if empty:
+            raise TrainingError("No examples have been packed.", "Run `python -m models.train pack`.")
+        epoch += 1
+
+
+def cut(part: Part, plan: Plan, generator: np.random.Generator) -> Iterator[Batch]:
+    """Batches of one part, each of one bucket, in random order within a pool."""
+    lengths = np.diff(part.starts) - 1
+    buckets = np.asarray(plan.buckets)
+    order = generator.permutation(len(part))
+    for first in range(0, len(order), POOL):
+        pool = order[first : first + POOL]
+        pool = pool[lengths[pool] > 0]
+        bucket = np.searchsorted(buckets, np.minimum(lengths[pool], buckets[-1]))
+        groups: list[tuple[NDArray[np.int64], int]] = []
+        for number, length in enumerate(plan.buckets):
+            members, rows = pool[bucket == number], max(1, plan.batch_tokens // length)
+            groups += [(members[at : at + rows], length) for at in range(0, len(members), rows)]
+        for index in generator.permutation(len(groups)):
+            members, length = groups[index]
+            yield padded(part, members, length, plan.answer_weight)
+
+
+def padded(part: Part, members: NDArray[np.int64], length: int, answer_weight: float) -> Batch:
+    """The examples as rows; what is longer than `length` is cut at its beginning, where the prompt matters least."""
+    tokens = np.zeros((len(members), length), np.int64)
+    targets = np.zeros((len(members), length), np.int64)
+    weights = np.zeros((len(members), length), np.float32)
+    for row, member in enumerate(members):
+        start, end = int(part.starts[member]), int(part.starts[member + 1])
+        dropped = max(0, end - start - 1 - length)
+        example = part.tokens[start + dropped : end].astype(np.int64)
+        count = len(example) - 1
+        tokens[row, :count], targets[row, :count] = example[:-1], example[1:]
+        weights[row, :count] = 1.0
+        weights[row, max(0, int(part.middles[member]) - dropped - 1) : count] = answer_weight
+    return Batch(tokens, targets, weights, int((weights > 0).sum()))

@@ -1,0 +1,351 @@
+"""The `train` stage: learns until the clock says stop, and can be interrupted and resumed at any moment.
+
+The learning rate rises over the first steps, stays, and falls to zero over the last share of the clock. The checkpoint
+from before the fall is kept, so that a finished training can be continued with a longer clock. A running average of
+the weights is kept as well: it is usable at any moment, whatever the rate.
+"""
+
+import argparse
+import json
+import math
+import time
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import attrs
+import cattrs
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.train import batches as data
+from models.train.curve import draw
+from models.train.model import Config, Transformer, loss
+from models.train.optimiser import optimisers
+from models.train.stage import TrainingError, Workplace, console, digest, disk_trouble
+
+RECIPES = Path(__file__).parent / "recipes"
+CHECKPOINT = "checkpoint.pt"
+STABLE = "before-decay.pt"
+LOG = "loss.jsonl"
+
+SAVE_S = 240.0
+REPORT_S = 15.0
+MOST_BAD_STEPS = 5
+"""Steps in a row whose loss is not a number before training gives up; single ones are skipped."""
+
+
+@attrs.frozen
+class Recipe:
+    """How to train. minutes: the whole schedule, over all runs. decay_share: of the schedule, at its end."""
+
+    minutes: float
+    batch_tokens: int
+    learning_rate: float
+    embedding_rate: float
+    warmup_steps: int = 60
+    decay_share: float = 0.45
+    answer_weight: float = 1.0
+    average: float = 0.998
+    buckets: tuple[int, ...] = (384, 512, 640, 768, 896, 1024, 1280, 1536, 2048)
+    logit_rows: int = 256
+    weight_decay: float = 0.0
+
+
+@attrs.define
+class Progress:
+    """Where the schedule stands; kept in the checkpoint."""
+
+    step: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    batches: int = 0
+    average_loss: float | None = None
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--recipe", default="cpu", help="a name in models/train/recipes or a TOML file")
+    parser.add_argument("--minutes", type=float, help="length of the whole schedule, over all runs")
+    parser.add_argument("--run-minutes", type=float, default=math.inf, help="stop this run, to be resumed later")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="another value for the recipe")
+    parser.add_argument("--name", default="train", help="folder of this training, for sweeps (default: %(default)s)")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--threads", type=int, help="threads of the CPU (default: all)")
+    parser.add_argument("--compile", action="store_true", help="compile the network first (needs a C++ compiler)")
+    parser.add_argument("--follow", action="store_true", help="start while `pack` is still making parts")
+    parser.add_argument("--force", action="store_true", help="throw away what was trained and begin again")
+
+
+def run(arguments: argparse.Namespace, workplace: Workplace) -> None:
+    if not arguments.follow:
+        workplace.need("pack")
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    config, recipe = read_recipe(arguments.recipe, arguments.set, arguments.minutes)
+    folder = workplace.folder(arguments.name)
+    if arguments.force:
+        for name in (CHECKPOINT, STABLE, LOG):
+            (folder / name).unlink(missing_ok=True)
+    trainer = Trainer(workplace, folder, config, recipe, arguments.seed, torch.device(arguments.device))
+    workplace.begin_again(arguments.name)
+    finished = trainer.run(arguments.run_minutes * 60, compiled=arguments.compile, follow=arguments.follow)
+    if not finished:
+        console.print("This run's time is over; the same command goes on with the schedule.")
+        return
+    validation = trainer.conclude()
+    console.print(f"Finished: {validation['nats_per_token']:.4f} nats per token on packages never seen.")
+    workplace.finish(
+        arguments.name,
+        **attrs.asdict(trainer.progress),
+        recipe=attrs.asdict(recipe),
+        config=attrs.asdict(config),
+        validation=validation,
+        seed=arguments.seed,
+        pack=digest(workplace.receipt("pack")),
+        machine=machine(trainer.device),
+    )
+
+
+def read_recipe(name: str, changes: list[str], minutes: float | None) -> tuple[Config, Recipe]:
+    """Raises TrainingError for an unknown recipe, key or value."""
+    path = Path(name) if name.endswith(".toml") else RECIPES / f"{name}.toml"
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        for change in changes:
+            key, _, value = change.partition("=")
+            section = "model" if key in attrs.fields_dict(Config) else "train"
+            raw[section][key] = json.loads(value)
+        if minutes is not None:
+            raw["train"]["minutes"] = minutes
+        converter = cattrs.Converter(forbid_extra_keys=True)
+        return converter.structure(raw["model"], Config), converter.structure(raw["train"], Recipe)
+    except FileNotFoundError:
+        known = ", ".join(sorted(each.stem for each in RECIPES.glob("*.toml")))
+        raise TrainingError(f"There is no recipe `{name}`.", f"Choose one of: {known}; or a TOML file.") from None
+    except (ValueError, KeyError, cattrs.BaseValidationError) as error:
+        raise TrainingError(
+            f"The recipe `{name}` cannot be used: {error}.", "See the fields of Config and Recipe."
+        ) from error
+
+
+def machine(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    names = [
+        line.partition(":")[2].strip()
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        if line.startswith("model name")
+    ]
+    return f"{names[0] if names else 'CPU'}, {torch.get_num_threads()} threads"
+
+
+class Trainer:
+    """One training: network, optimisers, progress, and their checkpoint in `folder`.
+
+    Raises TrainingError where a checkpoint of another configuration is in the way.
+    """
+
+    def __init__(
+        self, workplace: Workplace, folder: Path, config: Config, recipe: Recipe, seed: int, device: torch.device
+    ) -> None:
+        torch.manual_seed(seed)
+        torch.set_float32_matmul_precision("high")
+        self.device, self.folder, self.recipe, self._seed = device, folder, recipe, seed
+        self._workplace = workplace
+        self.model = Transformer(config).to(device)
+        self._optimisers = optimisers(self.model, recipe.learning_rate, recipe.embedding_rate, recipe.weight_decay)
+        self._average = {name: value.detach().clone() for name, value in self.model.named_parameters()}
+        self.progress = Progress()
+        self._identity = digest(attrs.asdict(config), recipe.batch_tokens, recipe.buckets, seed)
+        self._resume()
+
+    def run(self, seconds: float, *, compiled: bool = False, follow: bool = False) -> bool:
+        """Trains until the schedule ends (True) or for `seconds` (False)."""
+        network = torch.compile(self.model, dynamic=self.device.type == "cpu") if compiled else self.model
+        plan = data.Plan(self.recipe.batch_tokens, self.recipe.buckets, self.recipe.answer_weight)
+        source = data.batches(self._workplace, plan, self._seed, follow=follow)
+        for _ in range(self.progress.batches):
+            next(source)
+        whole, before = self.recipe.minutes * 60, self.progress.seconds
+        began = saved = reported = time.monotonic()
+        bad, tokens_before = 0, self.progress.tokens
+        stable_kept = self._decaying(before / whole)
+        for batch in source:
+            now = time.monotonic()
+            self.progress.seconds = before + now - began
+            share = self.progress.seconds / whole
+            if share >= 1 or now - began >= seconds:
+                self._save(CHECKPOINT)
+                self._draw()
+                return share >= 1
+            if self._decaying(share) and not stable_kept:
+                self._save(STABLE)
+                stable_kept = True
+            value = self._step(network, batch, rate_at(share, self.progress.step, self.recipe))
+            bad = 0 if math.isfinite(value) else bad + 1
+            if bad >= MOST_BAD_STEPS:
+                raise TrainingError(
+                    f"The loss was not a number {bad} times in a row, at step {self.progress.step}.",
+                    "The last checkpoint is intact: lower learning_rate with --set and run the command again.",
+                )
+            if now - reported >= REPORT_S:
+                self._report(share, (self.progress.tokens - tokens_before) / (now - began))
+                reported = now
+            if now - saved >= SAVE_S:
+                self._save(CHECKPOINT)
+                self._draw()
+                saved = now
+        raise AssertionError("batches never end")
+
+    def _decaying(self, share: float) -> bool:
+        return share > 1 - self.recipe.decay_share
+
+    def _step(self, network: Any, batch: data.Batch, rate: float) -> float:
+        """One step at this share of the full learning rate; a loss that is not a number changes nothing."""
+        for optimiser, full in zip(
+            self._optimisers, (self.recipe.learning_rate, self.recipe.embedding_rate), strict=True
+        ):
+            for group in optimiser.param_groups:
+                group["lr"] = full * rate
+        self.progress.step += 1
+        self.progress.batches += 1
+        found = self._loss(network, batch)
+        value = float(found)
+        if math.isfinite(value):
+            found.backward()  # type: ignore[no-untyped-call]
+            for optimiser in self._optimisers:
+                optimiser.step()
+            decay = min(self.recipe.average, self.progress.step / (self.progress.step + 10))
+            with torch.no_grad():
+                for name, parameter in self.model.named_parameters():
+                    self._average[name].lerp_(parameter, 1 - decay)
+            known = self.progress.average_loss
+            self.progress.average_loss = value if known is None else 0.98 * known + 0.02 * value
+            self.progress.tokens += batch.tokens_read
+        self.model.zero_grad(set_to_none=True)
+        return value
+
+    def _loss(self, network: Any, batch: data.Batch) -> Tensor:
+        tokens, targets, weights = (
+            torch.from_numpy(each).to(self.device, non_blocking=True)
+            for each in (batch.tokens, batch.targets, batch.weights)
+        )
+        half = torch.autocast(self.device.type, dtype=torch.bfloat16)
+        with half:
+            return loss(network, self.model.embed.weight, tokens, targets, weights, self.recipe.logit_rows)
+
+    def conclude(self) -> dict[str, float]:
+        """Keeps as the average whichever validates better, the running average or the last weights; its figures."""
+        last = {name: value.detach().clone() for name, value in self.model.named_parameters()}
+        of_last = self.validate()
+        self._take(self._average)
+        of_average = self.validate()
+        self._take(last)
+        if of_last["nats_per_token"] < of_average["nats_per_token"]:
+            self._average = last
+        self._save(CHECKPOINT)
+        return min(of_last, of_average, key=lambda figures: figures["nats_per_token"])
+
+    @torch.no_grad()
+    def _take(self, weights: dict[str, Tensor]) -> None:
+        for name, parameter in self.model.named_parameters():
+            parameter.copy_(weights[name])
+
+    @torch.no_grad()
+    def validate(self, most_tokens: int = 200_000) -> dict[str, float]:
+        """Nats per token on the packages kept aside: of everything, and of the answers alone."""
+        path = self._workplace.folder("pack") / "valid-0000.npz"
+        part = data.Part.read(path)
+        totals = np.zeros(4)
+        for answers in (False, True):
+            plan = data.Plan(self.recipe.batch_tokens, self.recipe.buckets, 2.0)
+            read = 0
+            for batch in data.cut(part, plan, np.random.default_rng(0)):
+                weights = (batch.weights == 2).astype(np.float32) if answers else (batch.weights > 0).astype(np.float32)
+                count = float(weights.sum())
+                if count:
+                    totals[2 * answers] += count * float(self._loss(self.model, attrs.evolve(batch, weights=weights)))
+                    totals[2 * answers + 1] += count
+                read += batch.tokens_read
+                if read > most_tokens:
+                    break
+        return {"nats_per_token": totals[0] / totals[1], "nats_per_answer_token": totals[2] / max(totals[3], 1)}
+
+    def _report(self, share: float, rate: float) -> None:
+        progress = self.progress
+        line = {"step": progress.step, "tokens": progress.tokens, "seconds": round(progress.seconds, 1),
+                "loss": round(progress.average_loss or math.nan, 4)}  # fmt: skip
+        with (self.folder / LOG).open("a", encoding="utf-8") as log:
+            log.write(json.dumps(line) + "\n")
+        console.print(
+            f"{share:6.1%}  step {progress.step}  {progress.tokens / 1e6:.2f} M tokens  {rate:,.0f} tokens/s  "
+            f"loss {progress.average_loss or math.nan:.3f}"
+        )
+
+    def _draw(self) -> None:
+        draw(self.folder / LOG, self.folder / "loss.png")
+
+    def _save(self, name: str) -> None:
+        path = self.folder / name
+        temporary = path.with_suffix(".new")
+        try:
+            torch.save(
+                {
+                    "identity": self._identity,
+                    "config": attrs.asdict(self.model.config),
+                    "recipe": attrs.asdict(self.recipe),
+                    "model": self.model.state_dict(),
+                    "average": self._average,
+                    "optimisers": [each.state_dict() for each in self._optimisers],
+                    "progress": attrs.asdict(self.progress),
+                    "step": self.progress.step,
+                    "tokens": self.progress.tokens,
+                },
+                temporary,
+            )
+            temporary.replace(path)
+        except OSError as error:
+            raise disk_trouble(error, path) from error
+        except RuntimeError as error:  # torch's own writer reports a full disk like this
+            raise disk_trouble(OSError(str(error)), path) from error
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def _resume(self) -> None:
+        """Goes on from the checkpoint; from the one before the fall when the clock has been made longer since."""
+        path = self.folder / CHECKPOINT
+        if not path.exists():
+            return
+        kept = self._read(path)
+        fell = kept["progress"]["seconds"] > (1 - kept["recipe"]["decay_share"]) * kept["recipe"]["minutes"] * 60
+        if fell and self.recipe.minutes > kept["recipe"]["minutes"]:
+            kept = self._read(self.folder / STABLE)
+        self.model.load_state_dict(kept["model"])
+        for optimiser, state in zip(self._optimisers, kept["optimisers"], strict=True):
+            optimiser.load_state_dict(state)
+        self._average = {name: value.to(self.device) for name, value in kept["average"].items()}
+        self.progress = Progress(**kept["progress"])
+        console.print(f"Going on at step {self.progress.step}, after {self.progress.seconds / 60:.1f} minutes.")
+
+    def _read(self, path: Path) -> dict[str, Any]:
+        try:
+            kept: dict[str, Any] = torch.load(path, map_location=self.device, weights_only=True)
+        except Exception as error:
+            raise TrainingError(
+                f"{path.name} cannot be read: {type(error).__name__}.", "Begin again with --force."
+            ) from error
+        if kept["identity"] != self._identity:
+            raise TrainingError(
+                f"{self.folder} holds a training with another network, batches or seed.",
+                "Repeat that configuration to go on with it, name another folder with --name, or begin again with "
+                "--force.",
+            )
+        return kept
+
+
+def rate_at(share: float, step: int, recipe: Recipe) -> float:
+    """The share of the full learning rate, 0 … 1, when `share` of the schedule has passed."""
+    rising = min(1.0, (step + 1) / recipe.warmup_steps)
+    falling = min(1.0, (1 - share) / recipe.decay_share)
+    return rising * max(falling, 0.0)
