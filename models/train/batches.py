@@ -3,6 +3,7 @@ goes on at the very next batch. Reads files; knows nothing of the network.
 """
 
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,9 +42,9 @@ class Part:
     @classmethod
     def read(cls, path: Path) -> "Part":
         try:
-            with np.load(path) as arrays:
+            with path.open("rb") as file, np.load(file) as arrays:
                 return cls(*(arrays[name] for name in ("tokens", "starts", "middles", "kinds")))
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise TrainingError(
                 f"{path.name} is damaged: {error}.", "Delete it and run `python -m models.train pack` again."
             ) from error

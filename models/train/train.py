@@ -44,7 +44,7 @@ class Recipe:
     batch_tokens: int
     learning_rate: float
     embedding_rate: float
-    warmup_steps: int = 60
+    warmup: int = 50
     decay_share: float = 0.45
     answer_weight: float = 1.0
     average: float = 0.998
@@ -211,7 +211,7 @@ class Trainer:
         self.progress.step += 1
         self.progress.batches += 1
         found = self._loss(network, batch)
-        value = float(found)
+        value = float(found.detach())
         if math.isfinite(value):
             found.backward()  # type: ignore[no-untyped-call]
             for optimiser in self._optimisers:
@@ -346,6 +346,6 @@ class Trainer:
 
 def rate_at(share: float, step: int, recipe: Recipe) -> float:
     """The share of the full learning rate, 0 … 1, when `share` of the schedule has passed."""
-    rising = min(1.0, (step + 1) / recipe.warmup_steps)
+    rising = min(1.0, (step + 1) / recipe.warmup)
     falling = min(1.0, (1 - share) / recipe.decay_share)
     return rising * max(falling, 0.0)

@@ -1,0 +1,142 @@
+"""The `train` stage: resumes, stops on the clock, refuses what does not belong together, survives bad numbers."""
+
+import json
+import math
+from pathlib import Path
+
+import attrs
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from models.train.__main__ import main  # noqa: E402
+from models.train.model import Config  # noqa: E402
+from models.train.stage import TrainingError, Workplace  # noqa: E402
+from models.train.train import STABLE, Recipe, Trainer, rate_at, read_recipe  # noqa: E402
+from tests.train.packed import VOCABULARY, workplace  # noqa: E402
+
+CONFIG = Config(vocabulary=VOCABULARY, width=32, layers=1, heads=2, kv_heads=1, feed_forward=32, context=64)
+RECIPE = Recipe(minutes=0.02, batch_tokens=256, learning_rate=0.02, embedding_rate=0.01, warmup=2, buckets=(16, 32, 64))
+
+
+def _trainer(place: Workplace, recipe: Recipe = RECIPE, config: Config = CONFIG) -> Trainer:
+    return Trainer(place, place.folder("train"), config, recipe, 0, torch.device("cpu"))
+
+
+def test_it_learns_and_stops_on_the_clock(tmp_path: Path) -> None:
+    """After the schedule's time it ends by itself, and the loss is far below guessing."""
+    trainer = _trainer(workplace(tmp_path))
+    assert trainer.run(math.inf)
+    assert trainer.progress.seconds == pytest.approx(RECIPE.minutes * 60, rel=0.5)
+    assert trainer.conclude()["nats_per_token"] < math.log(VOCABULARY) / 2
+
+
+def test_an_interrupted_run_is_resumed(tmp_path: Path) -> None:
+    """The next run begins with the weights, the place in the data and the clock of the last."""
+    place = workplace(tmp_path)
+    first = _trainer(place)
+    assert not first.run(0.3)
+    second = _trainer(place)
+    assert second.progress == first.progress
+    assert torch.equal(second.model.embed.weight, first.model.embed.weight)
+    assert second.run(math.inf)
+    assert second.progress.step > first.progress.step
+
+
+def test_another_configuration_is_refused(tmp_path: Path) -> None:
+    """A checkpoint of another network is left alone and the way out is named."""
+    place = workplace(tmp_path)
+    _trainer(place).run(0.1)
+    before = (place.folder("train") / "checkpoint.pt").read_bytes()
+    with pytest.raises(TrainingError, match="another network") as refused:
+        _trainer(place, config=attrs.evolve(CONFIG, layers=2))
+    assert "--force" in refused.value.next_step
+    assert (place.folder("train") / "checkpoint.pt").read_bytes() == before
+
+
+def test_a_longer_clock_goes_on_before_the_fall(tmp_path: Path) -> None:
+    """A finished training continues from where its rate began to fall."""
+    place = workplace(tmp_path)
+    finished = _trainer(place)
+    finished.run(math.inf)
+    assert (place.folder("train") / STABLE).exists()
+    longer = _trainer(place, attrs.evolve(RECIPE, minutes=2 * RECIPE.minutes))
+    assert 0 < longer.progress.step < finished.progress.step
+
+
+def test_a_loss_that_is_no_number_stops(tmp_path: Path) -> None:
+    """It gives up with a sentence and leaves the last checkpoint as it was."""
+    place = workplace(tmp_path)
+    _trainer(place).run(0.1)
+    before = (place.folder("train") / "checkpoint.pt").read_bytes()
+    trainer = _trainer(place)
+    with torch.no_grad():
+        trainer.model.embed.weight.fill_(math.nan)
+    with pytest.raises(TrainingError, match="not a number"):
+        trainer.run(math.inf)
+    assert (place.folder("train") / "checkpoint.pt").read_bytes() == before
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
+    """It is a sentence, not a traceback from the unpickler."""
+    place = workplace(tmp_path)
+    (place.folder("train") / "checkpoint.pt").write_bytes(b"half a file")
+    with pytest.raises(TrainingError, match=r"checkpoint\.pt cannot be read"):
+        _trainer(place)
+
+
+def test_a_full_disk_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The old checkpoint stays and the user is told to make room."""
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    trainer = _trainer(workplace(tmp_path))
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(TrainingError, match="No space left"):
+        trainer.run(0.1)
+    assert list(tmp_path.rglob("*.new")) == []
+
+
+def test_the_rate_rises_stays_and_falls() -> None:
+    """Warm-up over steps, then the full rate, then a line down to zero at the end of the clock."""
+    recipe = attrs.evolve(RECIPE, warmup=10, decay_share=0.5)
+    assert rate_at(0.0, 0, recipe) == pytest.approx(0.1)
+    assert rate_at(0.4, 100, recipe) == 1.0
+    assert rate_at(0.75, 100, recipe) == pytest.approx(0.5)
+    assert rate_at(1.0, 100, recipe) == 0.0
+
+
+@pytest.mark.parametrize("name", ["cpu", "gpu"])
+def test_the_recipes_can_be_read(name: str) -> None:
+    """Both have the vocabulary that the tokenizer makes and the length that the product is told."""
+    config, recipe = read_recipe(name, [], None)
+    assert (config.vocabulary, config.context, recipe.buckets[-1]) == (16384, 2048, 2048)
+
+
+def test_a_recipe_can_be_changed_on_the_command_line() -> None:
+    """Sweeps change one value at a time."""
+    config, recipe = read_recipe("cpu", ["layers=2", "learning_rate=0.01"], 3)
+    assert (config.layers, recipe.learning_rate, recipe.minutes) == (2, 0.01, 3)
+
+
+@pytest.mark.parametrize(("name", "changes"), [("none", []), ("cpu", ["colour=3"]), ("cpu", ["layers=many"])])
+def test_a_bad_recipe_is_a_sentence(name: str, changes: list[str]) -> None:
+    """Unknown recipes, keys and values are told apart from bugs."""
+    with pytest.raises(TrainingError, match="recipe"):
+        read_recipe(name, changes, None)
+
+
+def test_the_whole_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Runs in two runs, leaves a receipt, a log and a picture."""
+    place = workplace(tmp_path)
+    changes = ["vocabulary=64", "width=32", "layers=1", "heads=2", "kv_heads=1", "feed_forward=32", "batch_tokens=256"]
+    command = ["train", "--work", str(tmp_path), "--minutes", "0.02", *(f"--set={change}" for change in changes)]
+    assert main([*command, "--run-minutes", "0.005"]) == 0
+    assert place.receipt("train") is None
+    assert main(command) == 0
+    receipt = place.need("train")
+    assert receipt["config"]["layers"] == 1
+    assert receipt["validation"]["nats_per_token"] < math.log(VOCABULARY)
+    assert json.dumps(receipt)
+    assert "Going on at step" in capsys.readouterr().err
