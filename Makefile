@@ -25,14 +25,14 @@ test-editors: install-test
 
 ## lint: style and strict types
 lint: install-test
-	@$(BIN)/ruff check lsp_server tests
-	@$(BIN)/ruff format --check lsp_server tests
+	@$(BIN)/ruff check lsp_server models tests
+	@$(BIN)/ruff format --check lsp_server models tests
 	@$(BIN)/mypy
 
 ## format: rewrite the sources in the house style
 format: install-test
-	@$(BIN)/ruff check --fix lsp_server tests
-	@$(BIN)/ruff format lsp_server tests
+	@$(BIN)/ruff check --fix lsp_server models tests
+	@$(BIN)/ruff format lsp_server models tests
 
 install:
 	@$(PYTHON) -I lsp_server/cli/install.py --venv $(VENV)

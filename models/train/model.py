@@ -169,5 +169,5 @@ def loss(model: nn.Module, embedding: Tensor, tokens: Tensor, targets: Tensor, w
     counted = weights.flatten().nonzero().squeeze(-1)
     hidden = model(tokens).flatten(0, 1)[counted]
     share = weights.flatten()[counted]
-    total: Tensor = _LinearCrossEntropy.apply(hidden, embedding, targets.flatten()[counted], share, rows)  # type: ignore[no-untyped-call]
+    total: Tensor = _LinearCrossEntropy.apply(hidden, embedding, targets.flatten()[counted], share, rows)
     return total / share.sum()

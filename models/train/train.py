@@ -131,7 +131,7 @@ def read_recipe(name: str, changes: list[str], minutes: float | None) -> tuple[C
 
 def machine(device: torch.device) -> str:
     if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
+        return str(torch.cuda.get_device_name(device))
     names = [
         line.partition(":")[2].strip()
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
@@ -213,7 +213,7 @@ class Trainer:
         found = self._loss(network, batch)
         value = float(found.detach())
         if math.isfinite(value):
-            found.backward()  # type: ignore[no-untyped-call]
+            found.backward()
             for optimiser in self._optimisers:
                 optimiser.step()
             decay = min(self.recipe.average, self.progress.step / (self.progress.step + 10))
