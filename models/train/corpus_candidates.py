@@ -47,26 +47,28 @@ def gather(entry: Entry, artefact: Path, excluded: Excluded, not_under: frozense
     verdicts: Counter[str] = Counter()
     facts: list[tuple[str, str, int, str]] = []
     signatures = []
-    with replacing(folder / f"{entry.key}.jsonl.gz") as texts_path:
-        with gzip.open(texts_path, "wt", COMPRESSION, encoding="utf-8") as out:
-            for path, raw in sorted(_sources(entry, artefact)):
-                language = language_of(path)
-                if language is None:
+    with (
+        replacing(folder / f"{entry.key}.jsonl.gz") as texts_path,
+        gzip.open(texts_path, "wt", COMPRESSION, encoding="utf-8") as out,
+    ):
+        for path, raw in sorted(_sources(entry, artefact)):
+            language = language_of(path)
+            if language is None:
+                continue
+            if path.split("/")[0].removesuffix(".py") in not_under:
+                verdicts["held out"] += 1
+                continue
+            verdict, text = judged(path, raw)
+            if verdict == "kept":
+                tokens = token_hashes(without_header(text, path))
+                if excluded.overlaps(tokens):
+                    verdicts["overlap"] += 1
                     continue
-                if path.split("/")[0].removesuffix(".py") in not_under:
-                    verdicts["held out"] += 1
-                    continue
-                verdict, text = judged(path, raw)
-                if verdict == "kept":
-                    tokens = token_hashes(without_header(text, path))
-                    if excluded.overlaps(tokens):
-                        verdicts["overlap"] += 1
-                        continue
-                    out.write(json.dumps({"path": path, "text": text}, ensure_ascii=False) + "\n")
-                    exact = hashlib.blake2b("".join(text.split()).encode(), digest_size=12).hexdigest()
-                    facts.append((path, language, len(text), exact))
-                    signatures.append(signature(tokens))
-                verdicts[verdict] += 1
+                out.write(json.dumps({"path": path, "text": text}, ensure_ascii=False) + "\n")
+                exact = hashlib.blake2b("".join(text.split()).encode(), digest_size=12).hexdigest()
+                facts.append((path, language, len(text), exact))
+                signatures.append(signature(tokens))
+            verdicts[verdict] += 1
     with replacing(facts_path) as temporary, temporary.open("wb") as file:
         np.savez(
             file,

@@ -36,17 +36,17 @@ LANGUAGES = {
 _VENDORED = re.compile(
     r"(^|/)(_?vendor(ed|ized|s)?|third[-_]?party|_?externals?|extern|extlibs?|site-packages|dist-packages|node_modules"
     r"|bower_components|bundled|_?deps|lib2to3|packages\.bundled|contrib/vendor)/",
-    re.I,
+    re.IGNORECASE,
 )
 _GENERATED_PATH = re.compile(
     r"(_pb2(_grpc)?\.pyi?|\.pb\.(go|c|h)|\.min\.[cm]?js|\.bundle\.js|_generated\.\w+|\.d\.[cm]?ts|_version\.py"
     r"|parsetab\.py|lextab\.py|zz_generated[^/]*)$|(^|/)(migrations|alembic/versions|_?generated|__generated__|gen)/",
-    re.I,
+    re.IGNORECASE,
 )
 _GENERATED_HEAD = re.compile(
     r"(auto[- ]?|machine[- ])generated|generated\s+(by|from|using|with|code|file)|do\s+not\s+(edit|modify|change)"
     r"|don'?t\s+edit|@generated",
-    re.I,
+    re.IGNORECASE,
 )
 _TESTS = re.compile(r"(^|/)(tests?|testing|_tests?|specs?|__tests__)/|(^|/)test_[^/]*$|(_test|\.test|\.spec)\.\w+$")
 _LETTER = re.compile(r"[^\W\d_]")

@@ -23,7 +23,7 @@ RUN = 50
 """Consecutive lexical tokens that two texts share by copying, not by chance."""
 
 _SIEVE_BITS = 28
-_LICENCE_FILE = re.compile(r"(licen[cs]e|notice|copying|authors)", re.I)
+_LICENCE_FILE = re.compile(r"(licen[cs]e|notice|copying|authors)", re.IGNORECASE)
 _TEXT_SUFFIXES = {".py", ".pyi", ".js", ".mjs", ".cjs", ".ts", ".tsx", ".jsx", ".rs", ".go", ".c", ".h", ".java"}
 _MIDDLES = ("groundtruth", "canonical_solution", "middle")
 _SUFFIXES = ("right_context", "suffix")

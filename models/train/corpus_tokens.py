@@ -15,7 +15,7 @@ Hashes = NDArray[np.uint64]
 
 TOKEN = re.compile(r"\w+|[^\w\s]")
 _HASH_SIGN = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\n)*")
-_SLASHES = re.compile(r"(?:\s*(?://[^\n]*\n|/\*.*?\*/))*", re.S)
+_SLASHES = re.compile(r"(?:\s*(?://[^\n]*\n|/\*.*?\*/))*", re.DOTALL)
 _HASH_SIGN_SUFFIXES = {".py", ".pyi", ".sh", ".rb", ".toml", ".txt", ".md"}
 _BASE = 0x9E3779B97F4A7C15  # odd, so it has an inverse modulo 2**64
 _TABLE_LIMIT = 1_000_000

@@ -27,7 +27,9 @@ CLASSIFIERS = {
     "zlib/libpng License": "Zlib",
 }
 
-_FORBIDDEN = re.compile(r"\b[AL]?GPL|\bMPL|\bEPL|Mozilla|Eclipse Public|General Public|Proprietary|Commercial", re.I)
+_FORBIDDEN = re.compile(
+    r"\b[AL]?GPL|\bMPL|\bEPL|Mozilla|Eclipse Public|General Public|Proprietary|Commercial", re.IGNORECASE
+)
 _SPELLINGS = (
     (r"(the )?(expat/)?mit([ -]licen[cs]e)?( \(mit\))?", "MIT"),
     (r"0bsd", "0BSD"),
@@ -72,7 +74,7 @@ def of_text(text: str) -> str | None:
     if words in ALLOWED or allowed(words):
         return words
     for pattern, name in _SPELLINGS:
-        if re.fullmatch(pattern, words, re.I):
+        if re.fullmatch(pattern, words, re.IGNORECASE):
             return name
     return None
 
