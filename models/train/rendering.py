@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 import attrs
 
 from lsp_server.completion import burst, prompt
+from lsp_server.completion.burst import Burst
 from lsp_server.completion.prompt import Parts
 from lsp_server.context.gather import Place, gather
 from lsp_server.context.header import Surroundings
@@ -79,10 +80,23 @@ def parts_at(
     share: float = SHARE,
 ) -> Parts:
     """What the product puts into a fresh prompt for the cursor at `offset` of a document without its middle."""
+    return burst_at(model, path, document, tree, offset, choose, share).parts(repository, path)
+
+
+def burst_at(
+    model: ModelCard,
+    path: str,
+    document: Document,
+    tree: SyntaxTree | None,
+    offset: int,
+    choose: Choice,
+    share: float = SHARE,
+) -> Burst:
+    """The same with what the prompt hides: closers after the cursor, which the answer is to contain."""
     budget = prompt.budget(model, share)
     around = Surroundings.of(document, offset, tree.scopes(offset) if tree is not None else ())
     place = Place(path=path, text=document.text, offset=offset, heads=around.heads_text)
-    anchored = burst.anchor(
+    return burst.anchor(
         None,
         "first request",
         document,
@@ -95,7 +109,6 @@ def parts_at(
         imports_end=around.imports_end,
         header=lambda start: around.header(start, budget.header),
     )
-    return anchored.parts(repository, path)
 
 
 @contextmanager
