@@ -7,7 +7,7 @@ packages, recipes and seeds give equal examples. Reads no corpus and writes no p
 import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
@@ -26,6 +26,7 @@ from lsp_server.syntax.languages import language_of
 from models.train.masks import KINDS, Hole, Source
 from models.train.pack_reading import File
 from models.train.rendering import FORMAT, PSM, Choice, burst_at, card, document_of, from_index, indexed, nothing
+from models.train.stage import disk_trouble
 from models.train.tokenizer import END, Coder
 
 LONGEST = 2_048
@@ -275,26 +276,19 @@ def _holes(file: File, recipe: Recipe, chance: random.Random) -> int:
     return min(int(len(file.text) / recipe.characters_per_hole + chance.random()), recipe.most_holes)
 
 
-class _index:  # noqa: N801  # a context manager, used like the function it wraps
+@contextmanager
+def _index(files: Sequence[File]) -> Iterator[IndexReader]:
     """The product's index of the files, written to a folder that vanishes afterwards."""
-
-    def __init__(self, files: Sequence[File]) -> None:
-        self._files = files
-        self._stack = ExitStack()
-
-    def __enter__(self) -> IndexReader:
-        with ExitStack() as stack:
-            folder = Path(stack.enter_context(TemporaryDirectory(prefix="codehearth-package-")))
-            for file in self._files:
-                relative = PurePosixPath(file.path)
-                if relative.is_absolute() or ".." in relative.parts:
-                    continue
-                path = folder / relative
+    with TemporaryDirectory(prefix="codehearth-package-") as folder:
+        for file in files:
+            relative = PurePosixPath(file.path)
+            if relative.is_absolute() or ".." in relative.parts:
+                continue
+            path = Path(folder) / relative
+            try:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(file.text, encoding="utf-8", errors="replace", newline="\n")
-            reader = stack.enter_context(indexed(folder))
-            self._stack = stack.pop_all()
-            return reader
-
-    def __exit__(self, *_failure: object) -> None:
-        self._stack.close()
+            except OSError as error:
+                raise disk_trouble(error, path) from error
+        with indexed(Path(folder)) as reader:
+            yield reader

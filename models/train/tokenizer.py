@@ -116,7 +116,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, workplace: Workplace) -> None:
     corpus = workplace.need("corpus")
-    # Not the kind of list that is checked for freshness: a tokenizer in use must not change under what was packed.
+    # Also when the corpus has changed since: a tokenizer must not change under what was packed with it.
     if workplace.receipt("tokenizer") is not None and not arguments.force:
         console.print("The tokenizer is there already; --force learns it again.")
         return
