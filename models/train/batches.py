@@ -81,6 +81,14 @@ def parts_of(workplace: Workplace, follow: bool) -> Iterator[Part]:
             workplace.need("pack")
 
 
+def parts_so_far(workplace: Workplace) -> Iterator[Part]:
+    """The training parts that are there now. Raises TrainingError where there is none."""
+    paths = sorted(workplace.folder("pack").glob("train-????.npz"))
+    if not paths:
+        raise TrainingError("No examples have been packed.", "Run `python -m models.train pack`.")
+    yield from map(Part.read, paths)
+
+
 def batches(workplace: Workplace, plan: Plan, seed: int, *, follow: bool = False) -> Iterator[Batch]:
     """All examples, each once per epoch, forever. Raises TrainingError where nothing has been packed."""
     epoch = 0

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from models.train import batches as data
 from models.train.curve import draw
+from models.train.initial import embeddings
 from models.train.model import Config, Transformer, loss
 from models.train.optimiser import optimisers
 from models.train.stage import TrainingError, Workplace, console, digest, disk_trouble
@@ -48,6 +49,8 @@ class Recipe:
     decay_share: float = 0.45
     answer_weight: float = 1.0
     average: float = 0.998
+    embedding_start: float = 0.06
+    """Deviation of the embeddings counted from the packed text (`initial.py`); 0 begins with random ones."""
     buckets: tuple[int, ...] = (384, 512, 640, 768, 896, 1024, 1280, 1536, 2048)
     logit_rows: int = 256
     weight_decay: float = 0.0
@@ -155,10 +158,14 @@ class Trainer:
         self._workplace = workplace
         self.model = Transformer(config).to(device)
         self._optimisers = optimisers(self.model, recipe.learning_rate, recipe.embedding_rate, recipe.weight_decay)
-        self._average = {name: value.detach().clone() for name, value in self.model.named_parameters()}
         self.progress = Progress()
         self._identity = digest(attrs.asdict(config), recipe.batch_tokens, recipe.buckets, seed)
-        self._resume()
+        if (folder / CHECKPOINT).exists():
+            self._average = {}
+            self._resume()
+        else:
+            self._begin(seed)
+            self._average = {name: value.detach().clone() for name, value in self.model.named_parameters()}
 
     def run(self, seconds: float, *, compiled: bool = False, follow: bool = False) -> bool:
         """Trains until the schedule ends (True) or for `seconds` (False)."""
@@ -312,12 +319,25 @@ class Trainer:
         finally:
             temporary.unlink(missing_ok=True)
 
+    @torch.no_grad()
+    def _begin(self, seed: int) -> None:
+        """Gives the embeddings what counting knows. While packing goes on, of the first part only."""
+        if not self.recipe.embedding_start:
+            return
+        console.print("Counting which tokens stand beside which …")
+        config = self.model.config
+        found = embeddings(
+            data.parts_so_far(self._workplace),
+            config.vocabulary,
+            config.width,
+            self.recipe.embedding_start,
+            seed,
+        )
+        self.model.embed.weight.copy_(found)
+
     def _resume(self) -> None:
         """Goes on from the checkpoint; from the one before the fall when the clock has been made longer since."""
-        path = self.folder / CHECKPOINT
-        if not path.exists():
-            return
-        kept = self._read(path)
+        kept = self._read(self.folder / CHECKPOINT)
         fell = kept["progress"]["seconds"] > (1 - kept["recipe"]["decay_share"]) * kept["recipe"]["minutes"] * 60
         if fell and self.recipe.minutes > kept["recipe"]["minutes"]:
             kept = self._read(self.folder / STABLE)
