@@ -24,11 +24,11 @@ from models.train.stage import TrainingError, console
 BEST = 20
 """So many of the likeliest tokens are kept for each place."""
 
-TOLERANCE: Mapping[str, float] = {"F32": 0.02, "F16": 0.02, "Q8_0": 0.1}
+TOLERANCE: Mapping[str, float] = {"F32": 0.05, "F16": 0.05, "Q8_0": 0.15}
 """Nats by which the log probability of the file's own choice may be off, on average over the prompt: what rounding
 explains. A wrong rotation, a transposed matrix or a missing norm costs whole nats."""
 
-COARSE = 0.5
+COARSE = 0.6
 """The same for quantisations of fewer bits."""
 
 PROMPT = (
