@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from lsp_server import __version__
+from lsp_server.modelstore import store
 from tests.e2e.conftest import Script
 from tests.editors.vscode.driver import EDITORS, ROOT, SERVER, Start, VSCode, until
 
@@ -114,7 +115,7 @@ def test_a_model_is_chosen_by_the_user_alone(start: Start, workspace: Path) -> N
     (workspace / ".vscode" / "settings.json").write_text(json.dumps({"codehearth.model": "/planted.gguf"}))
     code = start()
     code.open("cart.py", 2, 11)
-    code.wait_for_status("Model: codehearth-bootstrap-8m")
+    code.wait_for_status(f"Model: {store.embedded().stem}")
     settings = code.folder / "data" / "Machine" / "settings.json"
     settings.write_text(json.dumps({**json.loads(settings.read_text()), "codehearth.model": "/nowhere/chosen.gguf"}))
     code.wait_for_status(r"codehearth: error\. .*/nowhere/chosen\.gguf")
@@ -194,7 +195,7 @@ def test_one_click_installs_the_server(start: Start, bare: dict[str, str], recor
     code.answer("Install")
     code.wait_for_status(r"codehearth: installing")
     code.open("pygls/progress.py", 1, 1)
-    until(lambda: "codehearth-bootstrap-8m" in code.status(), "the model is loaded", code.status, seconds=400)
+    until(lambda: store.embedded().stem in code.status(), "the model is loaded", code.status, seconds=400)
     text = (code.workspace / "pygls/progress.py").read_text()
     before = text.partition("self._check_token_registered(")[0] + "self._check_token_registered("
     code.open("pygls/progress.py", before.count("\n") + 1, len(before) - before.rfind("\n"))

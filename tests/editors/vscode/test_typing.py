@@ -10,6 +10,7 @@ from pathlib import Path
 import pygls
 import pytest
 
+from lsp_server.modelstore import store
 from tests.e2e.conftest import Script
 from tests.editors.engines import engines
 from tests.editors.vscode.driver import Start, VSCode, until
@@ -78,7 +79,7 @@ def test_the_status_names_the_model_and_the_reason_for_silence(start: Start) -> 
     """A person reads there which model answers and why nothing was suggested just now."""
     code = start()
     ask_the_model(code)
-    assert "codehearth-bootstrap-8m" in code.wait_for_status(r"ready\. Ready\.")
+    assert store.embedded().stem in code.wait_for_status(r"ready\. Ready\.")
     code.press("Home")
     code.type("x")
     code.wait_for_status("inside a word")
@@ -114,7 +115,7 @@ def test_the_engine_is_killed_and_ghost_text_goes_on(start: Start, home: Path) -
     ask_the_model(code, number=1)
     assert [engine for engine in engines(home) if engine not in killed], "another engine answers"
     assert code.messages() == []
-    assert "Model: codehearth-bootstrap-8m" in code.status()
+    assert f"Model: {store.embedded().stem}" in code.status()
 
 
 # Accepting and dismissing, where the exact text matters

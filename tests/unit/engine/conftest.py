@@ -12,9 +12,10 @@ import pytest
 
 from lsp_server.engine.client import EngineClient, running_engine_status
 from lsp_server.engine.protocol import Done, GenerateRequest, ModelSpec, Piece, Segment
+from lsp_server.modelstore import store
 
 ROOT = Path(__file__).parents[3]
-MODEL = ROOT / "models" / "embedded" / "codehearth-bootstrap-8m.gguf"
+MODEL = store.embedded()
 
 MakeClient = Callable[..., EngineClient]
 

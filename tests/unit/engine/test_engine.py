@@ -60,7 +60,7 @@ async def test_a_client_starts_the_engine_and_is_answered(make_client: MakeClien
     assert done.reason in ("stop", "end", "length")
     assert states[0] == "starting"
     assert states[-1] == "ready"
-    assert (await client.model()).name == "codehearth-bootstrap-8m"
+    assert (await client.model()).name == MODEL.stem
 
 
 async def test_max_tokens_zero_warms_the_cache(make_client: MakeClient) -> None:
@@ -214,7 +214,7 @@ async def test_a_bad_model_is_told_and_a_good_one_follows(make_client: MakeClien
     with pytest.raises(ModelUnavailable, match="no model file"):
         await client.model()
     client.use(ModelSpec(str(MODEL)))
-    assert (await client.model()).name == "codehearth-bootstrap-8m"
+    assert (await client.model()).name == MODEL.stem
     assert (await running(client)).pid == pid
 
 
