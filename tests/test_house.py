@@ -10,6 +10,7 @@ from lsp_server.syntax.languages import LANGUAGES
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "lsp_server"
+MODELS = ROOT / "models"
 
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"errors", "settings", "text", "cancel", "trace", "paths", "syntax"}),
@@ -37,9 +38,22 @@ FENCES: dict[str, tuple[str, ...]] = {
 }
 """Which files may import a library; everything else is free of it."""
 
+TRAINING_ONLY = frozenset({"models", "torch", "tokenizers", "matplotlib", "rapidfuzz"})
+"""What the product never imports: the code that makes the model, and its libraries."""
+
+MODELS_FENCES: dict[str, tuple[str, ...]] = {
+    "torch": tuple(f"train/{name}.py" for name in ("model", "optimiser", "initial", "train", "export", "export_check")),
+    "tokenizers": ("train/tokenizer.py",),
+    "matplotlib": ("train/curve.py",),
+}
+
 
 def sources() -> list[Path]:
     return sorted(PACKAGE.rglob("*.py"))
+
+
+def model_sources() -> list[Path]:
+    return sorted(MODELS.rglob("*.py"))
 
 
 def place(path: Path, package: Path = PACKAGE) -> str:
@@ -95,11 +109,25 @@ def test_imports_go_downwards() -> None:
 
 def test_libraries_stay_behind_their_fences() -> None:
     """Each library that shapes a room is imported in that room alone."""
+    assert list(faults_of_fences(sources(), PACKAGE, FENCES)) == []
+    assert list(faults_of_fences(model_sources(), MODELS, MODELS_FENCES)) == []
+
+
+def faults_of_fences(paths: list[Path], package: Path, fences: dict[str, tuple[str, ...]]) -> Iterator[str]:
+    for path in paths:
+        for line, module in imports(path):
+            allowed = fences.get(module.split(".")[0])
+            if allowed and not place(path, package).startswith(allowed):
+                yield f"{place(path, package)}:{line} imports {module}"
+
+
+def test_the_product_knows_nothing_of_training() -> None:
+    """What makes the model, and the libraries for it, never run in the product."""
     faults = [
         f"{place(path)}:{line} imports {module}"
         for path in sources()
         for line, module in imports(path)
-        if (allowed := FENCES.get(module.split(".")[0])) and not place(path).startswith(allowed)
+        if module.split(".")[0] in TRAINING_ONLY
     ]
     assert faults == []
 
@@ -110,6 +138,14 @@ def test_the_floors_test_sees_a_violation(tmp_path: Path) -> None:
     planted.parent.mkdir(parents=True)
     planted.write_text("from lsp_server.engine.protocol import Piece\n", encoding="utf-8")
     assert list(faults_of_direction(planted, tmp_path / "lsp_server")) != []
+
+
+@pytest.mark.parametrize("path", model_sources(), ids=lambda path: place(path, MODELS))
+def test_a_file_of_training_has_one_idea(path: Path) -> None:
+    """Training is held to the product's rules: a docstring that says what the file is, and not too long."""
+    text = path.read_text(encoding="utf-8")
+    assert ast.get_docstring(ast.parse(text)), "a module docstring says what the file is"
+    assert text.count("\n") <= 600
 
 
 @pytest.mark.parametrize("path", sources(), ids=place)
