@@ -16,6 +16,7 @@ STAGES = {
     "export": "write the GGUF, whole or in parts, and join and verify parts",
     "fingerprint": "write the compact n-gram fingerprint of the training text",
     "evaluate": "measure a model on held-out packages (make eval-model)",
+    "gpu": "run the stages in order, on a machine that is lent for minutes",
     "shape": "write a random-weight model with the shape of a named family",
 }
 WORK = Path(".training")

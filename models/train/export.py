@@ -110,7 +110,7 @@ def _exported(checkpoint: Path, arguments: argparse.Namespace, workplace: Workpl
     dimensions = Dimensions.of(config)
     tokenizer = workplace.root / "tokenizer" / "tokenizer.json"
     vocabulary = Vocabulary.read(tokenizer)
-    provenance = _provenance(arguments.manifest, state)
+    provenance = _provenance(arguments.manifest, state, workplace.receipt("corpus"))
     workplace.begin_again(STAGE)
     folder = workplace.folder(STAGE)
     need_room(folder, 6 * dimensions.parameters)
@@ -172,18 +172,28 @@ def _load(path: Path, *, last: bool) -> tuple[dict[str, Any], dict[str, Array], 
     return config, arrays, {"averaged": averaged} | {key: found.get(key) for key in ("step", "tokens", "recipe")}
 
 
-def _provenance(manifest: Path, state: Mapping[str, Any]) -> Provenance:
+def _provenance(manifest: Path, state: Mapping[str, Any], corpus: Mapping[str, Any] | None) -> Provenance:
+    """corpus: the receipt of the corpus, where it is at hand; it says which manifest the text is of."""
     if not manifest.is_file():
         raise TrainingError(
             f"There is no manifest {manifest}, and a model must say what it was trained on.",
             "Run `python -m models.train corpus`, which writes it, or name it with --manifest.",
         )
+    found = export_parts.sha256(manifest)
+    if corpus is not None and corpus.get("manifest") != found:
+        raise TrainingError(
+            f"{manifest.name} is not the manifest the corpus was made of, which had the SHA-256 "
+            f"{corpus.get('manifest')}.",
+            "Name that one with --manifest: whoever checks the model must find its packages.",
+        )
     recipe = state["recipe"]
     return Provenance(
-        manifest=export_parts.sha256(manifest),
+        manifest=found,
         tokens=int(state["tokens"] or 0),
         steps=int(state["step"] or 0),
-        recipe=str(recipe.get("name", "") if isinstance(recipe, dict) else recipe or ""),
+        recipe=", ".join(f"{key} {value}" for key, value in recipe.items())
+        if isinstance(recipe, dict)
+        else recipe or "",
     )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from models.train import export, export_check
+from models.train import export, export_check, export_parts
 from models.train.__main__ import main
 from models.train.stage import TrainingError, Workplace
 from tests.train.models_of_ours import TINY, arrays, tokenizer
@@ -35,7 +35,7 @@ def work(tmp_path: Path) -> Path:
         "average": {name: torch.from_numpy(array) for name, array in arrays(seed=2).items()},
         "step": 12,
         "tokens": 34_567,
-        "recipe": "cpu",
+        "recipe": {"minutes": 75.0, "buckets": (256, 512)},
     }
     torch.save(checkpoint, folder / "train" / "checkpoint.pt")
     return folder
@@ -126,6 +126,17 @@ def test_what_is_missing_is_named(work: Path, manifest: Path, capsys: pytest.Cap
     ):
         assert stage(work, *arguments) == 1
         assert sentence in " ".join(capsys.readouterr().err.split())
+
+
+def test_another_manifest_than_the_corpus_is_of_is_refused(
+    work: Path, manifest: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The list of packages grows on; a model names the one it was trained on."""
+    Workplace(work).finish("corpus", manifest=export_parts.sha256(manifest))
+    assert stage(work, "--manifest", manifest) == 0
+    manifest.write_text('{"name": "b"}\n', encoding="utf-8")
+    assert stage(work, "--manifest", manifest) == 1
+    assert "is not the manifest the corpus was made of" in " ".join(capsys.readouterr().err.split())
 
 
 def test_a_model_larger_than_the_package_takes_is_refused(tmp_path: Path) -> None:
