@@ -24,7 +24,7 @@ EMBEDDED_BYTES = 40_000_000
 """Most that the package has room for."""
 
 _HERE = Path(__file__).resolve().parent
-MANIFEST = _HERE / "manifest.jsonl"
+MANIFEST = "manifest.jsonl"
 EMBEDDED = _HERE.parent / "embedded"
 
 _QUANTISE_SECONDS = 3600
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"{', '.join(QUANTISATIONS)}, or with --llama-quantize any it knows (default: %(default)s)",
     )
     parser.add_argument("--llama-quantize", type=Path, metavar="PATH", help="llama.cpp's tool for other types")
-    parser.add_argument("--manifest", type=Path, default=MANIFEST, help="the packages it was trained on")
+    parser.add_argument("--manifest", type=Path, nargs="+", help="packages it was trained on (default: the corpus's)")
     parser.add_argument("--parts", type=Path, metavar="DIR", help="also write the file in parts of 16 MB into DIR")
     parser.add_argument("--join", type=Path, metavar="DIR", help="take the model from the parts in DIR instead")
     parser.add_argument("--install", action="store_true", help="put the file into the package as its embedded model")
@@ -172,23 +172,25 @@ def _load(path: Path, *, last: bool) -> tuple[dict[str, Any], dict[str, Array], 
     return config, arrays, {"averaged": averaged} | {key: found.get(key) for key in ("step", "tokens", "recipe")}
 
 
-def _provenance(manifest: Path, state: Mapping[str, Any], corpus: Mapping[str, Any] | None) -> Provenance:
-    """corpus: the receipt of the corpus, where it is at hand; it says which manifest the text is of."""
-    if not manifest.is_file():
+def _provenance(manifests: list[Path] | None, state: Mapping[str, Any], corpus: Mapping[str, Any] | None) -> Provenance:
+    """manifests: None means those of the corpus. corpus: its receipt, where it is at hand."""
+    recorded: Mapping[str, str] = (corpus or {}).get("manifests", {})
+    found = []
+    for path in manifests or [_HERE / name for name in recorded or (MANIFEST,)]:
+        if not path.is_file():
+            raise TrainingError(
+                f"There is no manifest {path}, and a model must say what it was trained on.",
+                "Run `python -m models.train corpus --pin`, which writes it, or name it with --manifest.",
+            )
+        found.append(export_parts.sha256(path))
+    if recorded and set(found) != set(recorded.values()):
         raise TrainingError(
-            f"There is no manifest {manifest}, and a model must say what it was trained on.",
-            "Run `python -m models.train corpus`, which writes it, or name it with --manifest.",
-        )
-    found = export_parts.sha256(manifest)
-    if corpus is not None and corpus.get("manifest") != found:
-        raise TrainingError(
-            f"{manifest.name} is not the manifest the corpus was made of, which had the SHA-256 "
-            f"{corpus.get('manifest')}.",
-            "Name that one with --manifest: whoever checks the model must find its packages.",
+            f"The manifests are not those the corpus was made of: {', '.join(recorded)} had other content then.",
+            "Name the ones of then with --manifest: whoever checks the model must find its packages.",
         )
     recipe = state["recipe"]
     return Provenance(
-        manifest=found,
+        manifest=",".join(found),
         tokens=int(state["tokens"] or 0),
         steps=int(state["step"] or 0),
         recipe=", ".join(f"{key} {value}" for key, value in recipe.items())

@@ -132,11 +132,11 @@ def test_another_manifest_than_the_corpus_is_of_is_refused(
     work: Path, manifest: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The list of packages grows on; a model names the one it was trained on."""
-    Workplace(work).finish("corpus", manifest=export_parts.sha256(manifest))
+    Workplace(work).finish("corpus", manifests={"manifest.jsonl": export_parts.sha256(manifest)})
     assert stage(work, "--manifest", manifest) == 0
     manifest.write_text('{"name": "b"}\n', encoding="utf-8")
     assert stage(work, "--manifest", manifest) == 1
-    assert "is not the manifest the corpus was made of" in " ".join(capsys.readouterr().err.split())
+    assert "not those the corpus was made of" in " ".join(capsys.readouterr().err.split())
 
 
 def test_a_model_larger_than_the_package_takes_is_refused(tmp_path: Path) -> None:
