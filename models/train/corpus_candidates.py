@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from models.train.corpus_filters import judged, language_of
 from models.train.corpus_overlap import Excluded
+from models.train.corpus_sources import sources
 from models.train.corpus_tokens import token_hashes, without_header
 from models.train.dedupe import PLACES, signature
 from models.train.fetch import Entry
@@ -44,6 +45,7 @@ def gather(entry: Entry, artefact: Path, excluded: Excluded, not_under: frozense
     facts_path = folder / f"{entry.key}.npz"
     if _key_of(facts_path) == key:
         return
+    facts_path.unlink(missing_ok=True)  # it vouches for the texts, which change first
     verdicts: Counter[str] = Counter()
     facts: list[tuple[str, str, int, str]] = []
     signatures = []
@@ -51,10 +53,7 @@ def gather(entry: Entry, artefact: Path, excluded: Excluded, not_under: frozense
         replacing(folder / f"{entry.key}.jsonl.gz") as texts_path,
         gzip.open(texts_path, "wt", COMPRESSION, encoding="utf-8") as out,
     ):
-        for path, raw in sorted(_sources(entry, artefact)):
-            language = language_of(path)
-            if language is None:
-                continue
+        for path, raw in sorted(sources(entry, artefact)):
             if path.split("/")[0].removesuffix(".py") in not_under:
                 verdicts["held out"] += 1
                 continue
@@ -66,7 +65,7 @@ def gather(entry: Entry, artefact: Path, excluded: Excluded, not_under: frozense
                     continue
                 out.write(json.dumps({"path": path, "text": text}, ensure_ascii=False) + "\n")
                 exact = hashlib.blake2b("".join(text.split()).encode(), digest_size=12).hexdigest()
-                facts.append((path, language, len(text), exact))
+                facts.append((path, language_of(path) or "", len(text), exact))
                 signatures.append(signature(tokens))
             verdicts[verdict] += 1
     with replacing(facts_path) as temporary, temporary.open("wb") as file:
@@ -99,32 +98,12 @@ def texts_of(entry: Entry, folder: Path) -> Iterator[dict[str, Any]]:
         raise _damaged(entry) from error
 
 
-def standard_library_digest(folder: Path) -> str:
+def library_digest(entry: Entry, folder: Path) -> str:
     """One hash of all sources of a standard library."""
     total = hashlib.sha256()
-    for path, raw in sorted(_library(folder)):
+    for path, raw in sorted(sources(entry, folder)):
         total.update(f"{path}\0{hashlib.sha256(raw).hexdigest()}\n".encode())
     return total.hexdigest()
-
-
-def _sources(entry: Entry, artefact: Path) -> Iterator[tuple[str, bytes]]:
-    if entry.kind == "stdlib":
-        yield from _library(artefact)
-        return
-    with zipfile.ZipFile(artefact) as wheel:
-        for item in wheel.infolist():
-            if language_of(item.filename) == "python":
-                path = item.filename
-                if ".data/" in path:  # purelib and platlib are unpacked into the root
-                    path = path.split("/", 2)[-1]
-                yield path, wheel.read(item)
-
-
-def _library(folder: Path) -> Iterator[tuple[str, bytes]]:
-    for path in folder.rglob("*.py"):
-        inside = path.relative_to(folder).as_posix()
-        if not inside.startswith(("site-packages/", "dist-packages/")) and "__pycache__" not in inside:
-            yield inside, path.read_bytes()
 
 
 def _key_of(path: Path) -> str:

@@ -33,6 +33,13 @@ LANGUAGES = {
     ".java": "java",
 }
 
+_BUILT = re.compile(
+    r"(^|/)(dist(-[^/]*)?|build|out|umd|amd|bundles?|_?esm?(\d+|m)?|_?cjs|min|iife|browser|coverage|docs?)/",
+    re.IGNORECASE,
+)
+_COMPILED = re.compile(
+    r"sourceMappingURL=|__esModule|__importDefault|_interopRequire|/\*\s*[#@]__PURE__|__webpack_require__|__commonJS"
+)
 _VENDORED = re.compile(
     r"(^|/)(_?vendor(ed|ized|s)?|third[-_]?party|_?externals?|extern|extlibs?|site-packages|dist-packages|node_modules"
     r"|bower_components|bundled|_?deps|lib2to3|packages\.bundled|contrib/vendor)/",
@@ -65,7 +72,8 @@ def language_of(path: str) -> str | None:
 def judged_by_path(path: str) -> Verdict:
     if _VENDORED.search(path):
         return "vendored"
-    if _GENERATED_PATH.search(path):
+    script = language_of(path) in {"javascript", "typescript"}
+    if _GENERATED_PATH.search(path) or (script and _BUILT.search(path)):
         return "generated"
     return "kept"
 
@@ -99,7 +107,8 @@ def _judged_text(path: str, text: str) -> Verdict:
     if len(_DIGIT.findall(text)) > MOST_DIGITS * len(text) or len(_LETTER.findall(text)) < FEWEST_LETTERS * len(text):
         return "numbers"
     head = text[:HEAD_CHARACTERS]
-    if _GENERATED_HEAD.search(head):
+    script = language_of(path) in {"javascript", "typescript"}
+    if _GENERATED_HEAD.search(head) or (script and _COMPILED.search(text)):
         return "generated"
     if licences.forbidden_header(text[: 3 * HEAD_CHARACTERS]):
         return "licence"

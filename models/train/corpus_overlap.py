@@ -7,7 +7,6 @@ import gzip
 import json
 import re
 import tomllib
-import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,9 +21,11 @@ from models.train.stage import TrainingError
 RUN = 50
 """Consecutive lexical tokens that two texts share by copying, not by chance."""
 
+PASSAGE = 20
+"""Consecutive lexical tokens by which a licence text is recognised inside another text."""
+
 _SIEVE_BITS = 28
 _LICENCE_FILE = re.compile(r"(licen[cs]e|notice|copying|authors)", re.IGNORECASE)
-_TEXT_SUFFIXES = {".py", ".pyi", ".js", ".mjs", ".cjs", ".ts", ".tsx", ".jsx", ".rs", ".go", ".c", ".h", ".java"}
 _MIDDLES = ("groundtruth", "canonical_solution", "middle")
 _SUFFIXES = ("right_context", "suffix")
 
@@ -38,11 +39,11 @@ class Excluded:
 
     @classmethod
     def of(cls, texts: Iterable[tuple[str, str]], harmless: Iterable[str] = ()) -> "Excluded":
-        """From (path, text) pairs; runs that also occur in the `harmless` texts (licences) are left out."""
-        found = [np.empty(0, np.uint64)]
-        found += [run_hashes(token_hashes(without_header(text, path)), RUN) for path, text in texts]
-        licences = [np.empty(0, np.uint64), *(run_hashes(token_hashes(text), RUN) for text in harmless)]
-        return cls.from_runs(np.setdiff1d(np.concatenate(found), np.concatenate(licences)))
+        """From (path, text) pairs; runs that touch a passage of the `harmless` texts (licences) are left out."""
+        passages = [run_hashes(token_hashes(text), PASSAGE) for text in harmless]
+        known = np.unique(np.concatenate([np.empty(0, np.uint64), *passages]))
+        found = [_runs_outside(token_hashes(without_header(text, path)), known) for path, text in texts]
+        return cls.from_runs(np.unique(np.concatenate([np.empty(0, np.uint64), *found])))
 
     @classmethod
     def from_runs(cls, runs: Hashes) -> "Excluded":
@@ -58,8 +59,7 @@ class Excluded:
         runs = run_hashes(tokens, RUN)
         slots = runs >> np.uint64(64 - _SIEVE_BITS)
         suspects = runs[(self.sieve[slots >> np.uint64(3)] >> (slots & np.uint64(7)).astype(np.uint8)) & 1 == 1]
-        places = np.minimum(np.searchsorted(self.runs, suspects), len(self.runs) - 1)
-        return bool(np.any(self.runs[places] == suspects))
+        return bool(np.any(_among(suspects, self.runs)))
 
 
 def texts_under(place: Path) -> Iterator[tuple[str, str]]:
@@ -80,20 +80,22 @@ def texts_under(place: Path) -> Iterator[tuple[str, str]]:
             ) from error
 
 
-def wheel_texts(path: Path) -> Iterator[tuple[str, str]]:
-    """Every source file of a wheel."""
-    with zipfile.ZipFile(path) as wheel:
-        for name in wheel.namelist():
-            if Path(name).suffix in _TEXT_SUFFIXES:
-                yield name, wheel.read(name).decode("utf-8", "replace")
+def _runs_outside(tokens: Hashes, known: Hashes) -> Hashes:
+    """The runs without those that touch a passage whose hash is known."""
+    touched = np.zeros(len(tokens) + 1, np.int64)
+    begins = np.flatnonzero(_among(run_hashes(tokens, PASSAGE), known))
+    np.add.at(touched, begins, 1)
+    np.add.at(touched, begins + PASSAGE, -1)
+    inside = np.concatenate([[0], np.cumsum(np.cumsum(touched) > 0)])
+    runs = run_hashes(tokens, RUN)
+    return runs[inside[RUN : RUN + len(runs)] == inside[: len(runs)]]
 
 
-def wheel_licences(path: Path) -> Iterator[str]:
-    """The licence texts that a wheel carries."""
-    with zipfile.ZipFile(path) as wheel:
-        for name in wheel.namelist():
-            if _LICENCE_FILE.match(Path(name).name) and Path(name).suffix not in _TEXT_SUFFIXES:
-                yield wheel.read(name).decode("utf-8", "replace")
+def _among(values: Hashes, known: Hashes) -> NDArray[np.bool_]:
+    """Which values are in the sorted ones."""
+    if not len(known):
+        return np.zeros(len(values), bool)
+    return known[np.minimum(np.searchsorted(known, values), len(known) - 1)] == values
 
 
 def _texts(name: str, text: str) -> Iterator[tuple[str, str]]:

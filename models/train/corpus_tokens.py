@@ -1,7 +1,7 @@
 """Text as hashes of lexical tokens and of runs of them: what duplicates, overlaps and origins are recognised by.
 
-A lexical token is a word, a number or one punctuation character, so formatting does not matter. Positions are in
-tokens. Nothing here decides anything.
+A lexical token is a word, a number, one punctuation character or a ruler of one of them, so formatting does not matter.
+Positions are in tokens. Nothing here decides anything.
 """
 
 import hashlib
@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 Hashes = NDArray[np.uint64]
 
-TOKEN = re.compile(r"\w+|[^\w\s]")
+TOKEN = re.compile(r"\w+|[-=*#~+_.]{4,}|[^\w\s]")
+"""Rulers are one token, or two texts would have a line of dashes in common."""
 _HASH_SIGN = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\n)*")
 _SLASHES = re.compile(r"(?:\s*(?://[^\n]*\n|/\*.*?\*/))*", re.DOTALL)
 _HASH_SIGN_SUFFIXES = {".py", ".pyi", ".sh", ".rb", ".toml", ".txt", ".md"}

@@ -2,6 +2,7 @@
 
 A manifest is a JSON-lines file, one package per line, with the SHA-256 of the artefact that was used. An artefact takes
 its name in the folder only when it is complete and its hash is right, so an interrupted download leaves nothing behind.
+How each registry is asked is written in `fetch_registries.py`.
 """
 
 import hashlib
@@ -11,9 +12,10 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Protocol
 
 import attrs
 
@@ -23,18 +25,14 @@ ROOM_BYTES = 200_000_000
 """Free room below which no batch is begun: a large batch of wheels."""
 
 BATCH = 40
-"""Packages per call of pip: its start costs more than most downloads."""
+"""Packages per call of a registry's command: its start costs more than most downloads."""
 
-WHEELS = (
-    *("--python-version", "3.11", "--implementation", "cp"),
-    *("--abi", "cp311", "--abi", "abi3", "--abi", "none"),
-    *(
-        part
-        for tag in ("manylinux_2_28", "manylinux_2_17", "manylinux2014")
-        for part in ("--platform", f"{tag}_x86_64")
-    ),
+_NO_NETWORK = re.compile(
+    r"NewConnectionError|NameResolutionError|Network is unreachable|ProxyError|ConnectTimeout"
+    r"|ENOTFOUND|ECONNREFUSED|EAI_AGAIN|ETIMEDOUT|ENETUNREACH"
+    r"|Temporary failure resolving|Could not resolve|Unable to connect|Could not connect"
 )
-"""Every machine fetches the same wheels, or their hashes would not be the manifest's."""
+_NO_ROOM = re.compile(r"No space left on device|ENOSPC|You don't have enough free space")
 
 
 @attrs.frozen
@@ -57,6 +55,32 @@ class Entry:
         return f"{self.kind}-{re.sub(r'[^A-Za-z0-9.]+', '-', canonical(self.name)).strip('-')}"
 
 
+class Registry(Protocol):
+    """How artefacts of one kind are asked for and recognised."""
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def absent(self) -> re.Pattern[str]:
+        """What its command says where there is no such version."""
+
+    def prepare(self, folder: Path) -> None:
+        """What comes once before the first call. Raises TrainingError where the registry cannot be asked at all."""
+
+    def command(self, entries: Sequence[Entry], incoming: Path) -> list[str]:
+        """Fetches the artefacts into the folder, in which it is run; the newest where an entry names no version."""
+
+    def named(self, folder: Path) -> dict[tuple[str, str], Path]:
+        """The artefacts of a folder by canonical name and version, and by name and "" any one of them."""
+
+    def files(self, artefact: Path) -> list[Path]:
+        """All files of an artefact, itself last."""
+
+    def whole(self, artefact: Path) -> bool:
+        """Whether all its files are there, and are the ones that the artefact itself vouches for."""
+
+
 def canonical(name: str) -> str:
     """A package's name as registries compare it."""
     return re.sub(r"[-_.]+", "-", name).lower()
@@ -66,7 +90,7 @@ def read_manifest(path: Path) -> list[Entry]:
     """The packages of a manifest. Raises TrainingError where it is absent or a line of it cannot be read."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise TrainingError(f"The manifest {path.name} cannot be read.", "Name another with --manifest.") from error
     entries = []
     for number, line in enumerate(lines, 1):
@@ -84,7 +108,7 @@ def read_manifest(path: Path) -> list[Entry]:
 def write_manifest(path: Path, entries: Iterable[Entry]) -> None:
     lines = [json.dumps(attrs.asdict(entry)) for entry in sorted(entries, key=lambda entry: (entry.kind, entry.name))]
     with replacing(path) as temporary:
-        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
 def sha256(path: Path) -> str:
@@ -92,26 +116,37 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def fetch_wheels(
-    entries: Sequence[Entry], folder: Path, tell: Callable[[int], None], skip: Callable[[Entry], None] | None = None
+def fetch(
+    entries: Sequence[Entry],
+    folder: Path,
+    registries: Mapping[str, Registry],
+    tell: Callable[[int], None],
+    skip: Callable[[Entry, TrainingError], None] | None = None,
 ) -> dict[Entry, Path]:
-    """The wheel of every entry, fetched where the folder does not hold it yet; `tell` hears how many came.
+    """The artefact of every entry, fetched where the folder does not hold it yet; `tell` hears how many more there are.
 
-    An entry without a version takes the newest, one without a hash any. Raises TrainingError for the first package
-    that cannot be had; where `skip` is given it is called with that package instead.
+    An entry without a version takes the newest, one without a hash any. Raises TrainingError for the first package that
+    cannot be had; where `skip` is given it is called with that package instead.
     """
+    for left in folder.glob("incoming-*"):  # of a run that was killed
+        shutil.rmtree(left, ignore_errors=True)
     have: dict[Entry, Path] = {}
-    missing = []
-    wheels = _wheels(folder)
-    for entry in entries:
-        path = wheels.get((canonical(entry.name), entry.version))
-        if path is not None and entry.sha256 in {"", sha256(path)}:
-            have[entry] = path
-        else:
-            missing.append(entry)
-    tell(len(have))
-    for start in range(0, len(missing), BATCH):
-        have |= _batch(missing[start : start + BATCH], folder, tell, skip)
+    for kind in sorted({entry.kind for entry in entries}):
+        registry = registries.get(kind)
+        asked = [entry for entry in entries if entry.kind == kind]
+        if registry is None:
+            raise TrainingError(f"{asked[0].label} is of no kind that can be fetched.", "Correct the manifest.")
+        here = registry.named(folder)
+        for entry in asked:
+            path = here.get((canonical(entry.name), entry.version))
+            if path is not None and entry.sha256 in {"", sha256(path)} and registry.whole(path):
+                have[entry] = path
+        missing = [entry for entry in asked if entry not in have]
+        tell(len(asked) - len(missing))
+        if missing:
+            registry.prepare(folder)
+        for start in range(0, len(missing), BATCH):
+            have |= _batch(registry, missing[start : start + BATCH], folder, tell, skip)
     return have
 
 
@@ -122,36 +157,62 @@ def standard_library() -> tuple[Entry, Path]:
 
 
 def _batch(
-    entries: Sequence[Entry], folder: Path, tell: Callable[[int], None], skip: Callable[[Entry], None] | None
+    registry: Registry,
+    entries: Sequence[Entry],
+    folder: Path,
+    tell: Callable[[int], None],
+    skip: Callable[[Entry, TrainingError], None] | None,
 ) -> dict[Entry, Path]:
     need_room(folder, ROOM_BYTES)
-    wanted = [f"{entry.name}=={entry.version}" if entry.version else entry.name for entry in entries]
-    with TemporaryDirectory(prefix="incoming-", dir=folder) as incoming:
-        command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", *WHEELS]
-        command += ["--disable-pip-version-check", "--no-input", "--dest", incoming, *wanted]
-        ended = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
-        if ended.returncode != 0:
-            if len(entries) > 1:  # find the one that is the matter
-                middle = len(entries) // 2
-                found = _batch(entries[:middle], folder, tell, skip)
-                return found | _batch(entries[middle:], folder, tell, skip)
-            problem = pip_trouble(entries[0], ended.stdout + ended.stderr)
-            if skip is None or problem.sentence.startswith(("No network", "The disk")):
-                raise problem
-            skip(entries[0])
-            return {}
-        found = {}
-        wheels = _wheels(Path(incoming))
-        for entry in entries:
-            path = wheels.get((canonical(entry.name), entry.version))
-            if path is None:
-                raise TrainingError(f"pip did not save {entry.label}.", "Run the command again.")
-            verify(entry, path)
+    with TemporaryDirectory(prefix="incoming-", dir=folder) as name:
+        incoming = Path(name)
+        command = registry.command(entries, incoming)
+        try:
+            ended = subprocess.run(
+                command, cwd=incoming, capture_output=True, text=True, errors="replace", stdin=subprocess.DEVNULL
+            )
+        except FileNotFoundError as error:
+            raise TrainingError(
+                f"{entries[0].label} needs `{command[0]}`, which is not installed.",
+                f"Install it, or take the packages of kind {registry.kind} out of the manifest.",
+            ) from error
+        if ended.returncode == 0:
             try:
-                found[entry] = Path(shutil.move(path, folder / path.name))
-            except OSError as error:
-                raise disk_trouble(error, path) from error
-    tell(len(entries))
+                found = _moved(registry, entries, incoming, folder)
+            except TrainingError as problem:
+                if skip is None or len(entries) > 1:
+                    raise
+                skip(entries[0], problem)
+                return {}
+            tell(len(entries))
+            return found
+    if len(entries) > 1:  # find the one that is the matter
+        middle = len(entries) // 2
+        first = _batch(registry, entries[:middle], folder, tell, skip)
+        return first | _batch(registry, entries[middle:], folder, tell, skip)
+    output = ended.stdout + ended.stderr
+    problem = trouble(registry, entries[0], output)
+    if skip is None or _NO_NETWORK.search(output) or _NO_ROOM.search(output):
+        raise problem
+    skip(entries[0], problem)
+    return {}
+
+
+def _moved(registry: Registry, entries: Sequence[Entry], incoming: Path, folder: Path) -> dict[Entry, Path]:
+    """The artefacts under their names, where each is the one that its entry names."""
+    here = registry.named(incoming)
+    found = {}
+    for entry in entries:
+        path = here.get((canonical(entry.name), entry.version))
+        if path is None or not registry.whole(path):
+            raise TrainingError(f"{entry.label} did not arrive whole.", "Run the command again.")
+        verify(entry, path)
+        try:
+            for file in registry.files(path):
+                file.replace(folder / file.name)
+        except OSError as error:
+            raise disk_trouble(error, path) from error
+        found[entry] = folder / path.name
     return found
 
 
@@ -165,28 +226,19 @@ def verify(entry: Entry, path: Path) -> None:
         )
 
 
-def pip_trouble(entry: Entry, output: str) -> TrainingError:
-    """What pip's words mean for someone who runs a stage."""
-    if "No space left on device" in output:
+def trouble(registry: Registry, entry: Entry, output: str) -> TrainingError:
+    """What the words of a registry's command mean for someone who runs a stage."""
+    if _NO_ROOM.search(output):
         return TrainingError(f"The disk is full: {entry.label} was not fetched.", "Make room and run it again.")
-    if re.search(r"NewConnectionError|NameResolutionError|Network is unreachable|ProxyError|ConnectTimeout", output):
+    if _NO_NETWORK.search(output):
         return TrainingError(
             f"No network: {entry.label} was not fetched.",
             "Connect and run it again (what was fetched is kept), or unpack a bundle with `corpus --unbundle DIR`.",
         )
-    if re.search(r"No matching distribution|Could not find a version", output):
+    if registry.absent.search(output):
         return TrainingError(
-            f"{entry.label} is not to be had as a wheel.",
+            f"{entry.label} is not to be had.",
             "Name another version in the manifest, or write it anew with `corpus --pin NAMES`.",
         )
-    last = next((line for line in reversed(output.splitlines()) if line.strip()), "pip said nothing")
+    last = next((line for line in reversed(output.splitlines()) if line.strip()), "the command said nothing")
     return TrainingError(f"{entry.label} was not fetched: {last.strip()}", "Run the command again.")
-
-
-def _wheels(folder: Path) -> dict[tuple[str, str], Path]:
-    """The wheels of a folder by canonical name and version; by name and "" the one with the last file name."""
-    found = {}
-    for path in sorted(folder.glob("*.whl")):
-        name, version = path.name.split("-")[:2]
-        found[canonical(name), version] = found[canonical(name), ""] = path
-    return found

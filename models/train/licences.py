@@ -5,7 +5,7 @@ allowed side is enough; where it joins licences (`AND`, several classifiers), ev
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from email.message import Message
 
 ALLOWED = frozenset(
@@ -31,7 +31,8 @@ _FORBIDDEN = re.compile(
     r"\b[AL]?GPL|\bMPL|\bEPL|Mozilla|Eclipse Public|General Public|Proprietary|Commercial", re.IGNORECASE
 )
 _SPELLINGS = (
-    (r"(the )?(expat/)?mit([ -]licen[cs]e)?( \(mit\))?", "MIT"),
+    (r"(the )?(expat/)?mit([ -]licen[cs]e)?( \(mit\))?|expat|mit/x11", "MIT"),
+    (r"(the )?mit license( \(mit\))? copyright .*", "MIT"),  # with its whole text
     (r"0bsd", "0BSD"),
     (r"(new|modified|revised) bsd( licen[cs]e)?|bsd[- ]?3([ -]clause)?( licen[cs]e)?|3[- ]clause bsd( licen[cs]e)?",
      "BSD-3-Clause"),
@@ -79,6 +80,27 @@ def of_text(text: str) -> str | None:
     return None
 
 
+def of_package_json(stated: Mapping[str, object]) -> str | None:
+    """The licence an npm package.json states; older files hold an object, or a list to choose from."""
+    value = stated.get("license", stated.get("licenses"))
+    choices = value if isinstance(value, list) else [value]
+    names = [choice.get("type") if isinstance(choice, dict) else choice for choice in choices]
+    if not names or not all(isinstance(name, str) for name in names):
+        return None
+    return " OR ".join(name if allowed(name) else of_text(name) or name for name in map(str, names))
+
+
+def of_debian(words: str) -> str:
+    """The SPDX-like expression for a licence field of a debian/copyright file (DEP-5)."""
+    parts = re.split(r",\s+(?=(?:and|or)\s)", " ".join(words.split()))
+    if len(parts) > 1:  # a comma binds weaker than the words
+        pieces = [f"({of_debian(re.sub(r'^(?:and|or) ', '', part))})" for part in parts]
+        joints = [" OR " if part.startswith("or ") else " AND " for part in parts[1:]]
+        return pieces[0] + "".join(joint + piece for joint, piece in zip(joints, pieces[1:], strict=True))
+    terms = re.split(r"\s+(and|or)\s+", parts[0])
+    return " ".join(term.upper() if place % 2 else _debian_term(term) for place, term in enumerate(terms))
+
+
 def joined(names: Iterable[str]) -> str:
     """All of these licences at once, as one expression."""
     return " AND ".join(sorted(set(names)))
@@ -99,6 +121,10 @@ def forbidden_header(head: str) -> bool:
     if stated is not None:
         return not allowed(stated.group(1).strip().removesuffix("-->").strip(" \"'#"))
     return re.search(r"GNU (Lesser |Affero |Library )?General Public|Mozilla Public License", head) is not None
+
+
+def _debian_term(term: str) -> str:
+    return of_text(term) or f"LicenseRef-{re.sub(r'[^A-Za-z0-9.+]+', '-', term)}"
 
 
 def _alternatives(tokens: list[str]) -> tuple[bool, list[str]]:
