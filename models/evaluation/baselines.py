@@ -102,11 +102,11 @@ def _alike(context: _Context, repository: RepositoryTokens, own: str) -> list[tu
     found: list[tuple[Tokens, list[int], int]] = []
     for tokens in (context.before, context.after):
         by_length: dict[int, list[int]] = {}
-        for place in np.flatnonzero(tokens.ids[:-1] == wanted[-1]):
+        for place in np.flatnonzero(tokens.ids[:-1] == wanted[-1]).tolist():
             length = 1
             while length < min(len(wanted), place + 1) and tokens.ids[place - length] == wanted[-1 - length]:
                 length += 1
-            by_length.setdefault(length, []).append(int(place) + 1)
+            by_length.setdefault(length, []).append(place + 1)
         found += [(tokens, places, length) for length, places in by_length.items()]
     for length, positions in repository.after(wanted, leaving_out=own):
         by_file = repository.by_file(positions)
@@ -178,7 +178,7 @@ def _most_frequent(history: Sequence[int], context: _Context, repository: Reposi
                 counts[_spaced(tokens, place)] += OWN_FILE
         positions = others.get(length)
         if positions is not None:
-            ids, index, number = np.unique(repository.ids[positions], return_index=True, return_counts=True)
+            _, index, number = np.unique(repository.ids[positions], return_index=True, return_counts=True)
             for where, count in zip(index, number, strict=True):
                 tokens, place = repository.place(int(positions[where]))
                 if place < len(tokens):

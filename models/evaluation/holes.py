@@ -46,6 +46,9 @@ MOST_BLOCK_LINES = 6
 WEIGHTS: Mapping[str, int] = {"bracket": 3, "comma": 3, "dot": 3, "equals": 3, "keyword": 3}
 """Of the cursor positions of one line: people pause, and look at what is offered, where a new expression begins."""
 
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_SUITES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.If, ast.For, ast.While, ast.With, ast.Try, ast.ExceptHandler)
+_IMPORT = re.compile(r"^\s*(?:from \S+ )?import ", re.MULTILINE)
 _LARGEST_FILE = 200_000
 _LEAST_LINES = 20
 _MOST_PER_FILE = 0.15
@@ -165,7 +168,9 @@ def spans(content: bytes) -> Iterator[tuple[int, int, Kind, str]]:
     if "\r" in text or "\f" in text:
         return  # ast and the tokenizer count lines at them differently
     lines = LineIndex.of(text)
-    definitions = sum(isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) for node in ast.walk(tree))
+    definitions = sum(
+        isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) for node in ast.walk(tree)
+    )
     if len(lines) < _LEAST_LINES or definitions * _TABLE_LINES < len(lines):
         return
     yield from _rests(text, tree, lines)
@@ -246,30 +251,29 @@ def _arguments(text: str, tree: ast.Module, columns: _Columns) -> Iterator[tuple
             yield start, end, "arguments", "bracket"
 
 
-def _blocks(
-    text: str, tree: ast.Module, lines: LineIndex, columns: _Columns
-) -> Iterator[tuple[int, int, Kind, str]]:
+def _blocks(text: str, tree: ast.Module, lines: LineIndex, columns: _Columns) -> Iterator[tuple[int, int, Kind, str]]:
     for body in _bodies(tree):
         first = body[0]
         if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
             body = body[1:]
-        if not body or isinstance(body[0], ast.Pass | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        if not body or isinstance(body[0], (ast.Pass, *_DEFINITIONS)):
             continue
         first, last = body[0], body[-1].end_lineno or 0
         start = columns.offset(first.lineno, first.col_offset)
         end = lines.start(last - 1) + len(lines.line_text(text, last - 1).rstrip())
-        alone = not lines.line_text(text, first.lineno - 1)[: first.col_offset].strip()
         truth = text[start:end]
-        if alone and last - first.lineno < MOST_BLOCK_LINES and len(truth) >= LEAST_REST and '"""' not in truth:
-            if not re.search(r"^\s*(?:from \S+ )?import ", truth, re.MULTILINE):
-                yield start, end, "block", "indent"
+        if (
+            lines.line_text(text, first.lineno - 1)[: first.col_offset].strip()
+            or last - first.lineno >= MOST_BLOCK_LINES
+        ):
+            continue
+        if len(truth) >= LEAST_REST and '"""' not in truth and not _IMPORT.search(truth):
+            yield start, end, "block", "indent"
 
 
 def _bodies(tree: ast.Module) -> Iterable[list[ast.stmt]]:
     for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.If | ast.For | ast.While | ast.With | ast.Try):
-            yield node.body
-        elif isinstance(node, ast.ExceptHandler):
+        if isinstance(node, _SUITES):
             yield node.body
 
 
