@@ -6,12 +6,13 @@ used the sequences in the meantime. Greedy sampling; n-gram speculation will fin
 
 import codecs
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import attrs
 
 from lsp_server.engine.protocol import Done, EndReason, GenerateRequest, Piece, Segment
+from lsp_server.engine.votes import Votes
 from lsp_server.errors import ServerError
 
 
@@ -27,6 +28,10 @@ class Decoder(Protocol):
     def micro_batch(self) -> int: ...
 
     def tokens(self, segments: Sequence[Segment]) -> list[int]: ...
+
+    def text_tokens(self, text: str) -> Sequence[int]:
+        """The tokens of a text on its own, with nothing in front; asked only for a request's continuations."""
+        ...
 
     def special(self, text: str) -> int | None: ...
 
@@ -46,8 +51,11 @@ class Decoder(Protocol):
         """Appends; False when interrupted."""
         ...
 
-    def greedy(self, among: Sequence[int] | None = None) -> tuple[int, float]:
-        """The most probable next token and the natural log of its probability, both of those `among` if given."""
+    def greedy(self, among: Sequence[int] | None = None, votes: Mapping[int, float] | None = None) -> tuple[int, float]:
+        """The most probable next token and the natural log of its probability, both of those `among` if given.
+
+        votes: probability of tokens, together below 1; the model's own probabilities share what is left.
+        """
         ...
 
 
@@ -74,6 +82,11 @@ class Generation:
                 "Raise `codehearth.engine.contextTokens` or choose a model with a longer context.",
             )
         self._text = _AnswerText(request.stop)
+        self._votes: Votes | None = None
+        if request.continuations:
+            self._votes = Votes(request.continuations, decoder.text_tokens, decoder.bytes_of)
+        self._said = b""
+        """The answer since the prompt's end, for the votes."""
         self._sequence: int | None = None
         self._evaluated = 0
         self._reused: int | None = None
@@ -127,7 +140,9 @@ class Generation:
             self._end = "length"
             return None
         forced = self._forced
-        token, logprob = self._decoder.greedy(self._decoder.continuing(forced) if forced else None)
+        among = self._decoder.continuing(forced) if forced else None
+        votes = self._votes.for_next(self._said, forced) if self._votes is not None else None
+        token, logprob = self._decoder.greedy(among, votes)
         if not forced and (token in self._stop_tokens or self._decoder.ends(token)):
             self._end = "end"
             return self._text.rest()
@@ -135,6 +150,7 @@ class Generation:
         self._generated += 1
         said = self._decoder.bytes_of(token)
         self._forced, new = forced[len(said) :], said[len(forced) :]
+        self._said += new
         piece = self._text.feed(new, logprob) if new or not forced else None
         if self._text.stopped:
             self._end = "stop"

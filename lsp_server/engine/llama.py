@@ -8,6 +8,7 @@ only the engine's model thread does, when a model is first asked for. Nothing he
 import contextlib
 import ctypes
 import logging
+import math
 import os
 import re
 import sys
@@ -99,7 +100,7 @@ class Vocabulary:
         if self._raw("a") and self.bytes_of(self._raw("a")[0]).startswith(b" "):
             self._sentinel = self._raw(_SENTINEL)
         # Heads, snippets and the frozen suffix of a burst come again with every key: 64 texts cover several bursts.
-        self._tokens_of_text = lru_cache(maxsize=64)(self._inert)
+        self._tokens_of_text = lru_cache(maxsize=64)(self.text_tokens)
 
     @property
     def special_tokens(self) -> tuple[str, ...]:
@@ -185,8 +186,8 @@ class Vocabulary:
     def _text(self, token: int) -> str:
         return bytes(ll.llama_vocab_get_text(self._vocab, token) or b"").decode("utf-8", "replace")
 
-    def _inert(self, text: str) -> tuple[int, ...]:
-        """The tokens of text that may contain the texts of special tokens.
+    def text_tokens(self, text: str) -> tuple[int, ...]:
+        """The tokens of a text on its own, which may contain the texts of special tokens.
 
         llama.cpp itself leaves control tokens alone, but still recognises user-defined ones. Those that are pieces of
         ordinary text (runs of white space or line ends) must be recognised; those that are markers are broken up.
@@ -343,17 +344,35 @@ class Context:
             return False
         raise LlamaFault(f"llama_decode returned {code}.")
 
-    def greedy(self, among: Sequence[int] | None = None) -> tuple[int, float]:
+    def greedy(self, among: Sequence[int] | None = None, votes: Mapping[int, float] | None = None) -> tuple[int, float]:
         """The most probable next token after the last evaluated one, and the natural log of its probability; where
-        only the tokens `among` are possible, the most probable of those and its probability among them."""
+        only the tokens `among` are possible, the most probable of those and its probability among them.
+
+        votes: probability that goes to these tokens in any case, together below 1 and not counting those that are not
+        possible; the model's own probabilities share what is left.
+        """
         address = ctypes.cast(ll.llama_get_logits_ith(self._context, -1), ctypes.c_void_p).value
         if address is None:
             raise LlamaFault("llama.cpp gave no logits.")
         logits = np.frombuffer((ctypes.c_float * self._vocabulary_size).from_address(address), np.float32)
-        if among is not None:
-            logits = logits[np.asarray(among)]
-        best = int(logits.argmax())
-        return best if among is None else among[best], -float(np.log(np.exp(logits - logits[best]).sum()))
+        tokens = None if among is None else np.asarray(among)
+        possible = logits if tokens is None else logits[tokens]
+        best = int(possible.argmax())
+        token = best if among is None else among[best]
+        logprob = -float(np.log(np.exp(possible - possible[best]).sum()))
+        if votes and tokens is not None:
+            votes = {voted: vote for voted, vote in votes.items() if (tokens == voted).any()}
+        if not votes:
+            return token, logprob
+        # Whoever gets no vote stays behind the model's first choice.
+        rest = 1.0 - sum(votes.values())
+        highest = float(logits[token])
+        mixed = {
+            choice: rest * math.exp(float(logits[choice]) - highest + logprob) + votes.get(choice, 0.0)
+            for choice in (token, *votes)
+        }
+        token = max(mixed, key=lambda choice: mixed[choice])
+        return token, math.log(mixed[token])
 
     def truncate(self, sequence: int, length: int) -> int:
         """Forgets everything from position `length` on. The length that is left: recurrent models keep all or none."""

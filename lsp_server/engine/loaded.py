@@ -7,7 +7,7 @@ import ctypes
 import logging
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import attrs
@@ -154,6 +154,9 @@ class LoadedModel:
     def tokens(self, segments: Sequence[Segment]) -> list[int]:
         return self._vocabulary.tokens(segments)
 
+    def text_tokens(self, text: str) -> Sequence[int]:
+        return self._vocabulary.text_tokens(text)
+
     def special(self, text: str) -> int | None:
         return self._vocabulary.special(text)
 
@@ -179,8 +182,8 @@ class LoadedModel:
             self._notice(time.perf_counter() - began)
         return True
 
-    def greedy(self, among: Sequence[int] | None = None) -> tuple[int, float]:
-        return self._context.greedy(among)
+    def greedy(self, among: Sequence[int] | None = None, votes: Mapping[int, float] | None = None) -> tuple[int, float]:
+        return self._context.greedy(among, votes)
 
     # Measuring.
 

@@ -79,6 +79,19 @@ class ModelFacts:
 
 
 @attrs.frozen
+class Continuation:
+    """Text that follows, elsewhere in the repository, where the same stands before: one n-gram's vote.
+
+    matched: lexical tokens (words, numbers, single punctuation marks) before the cursor that stand before it there too.
+    count: how many places say so, weighted.
+    """
+
+    text: str
+    matched: int
+    count: float
+
+
+@attrs.frozen
 class GenerateRequest:
     """One continuation of a prompt.
 
@@ -100,6 +113,9 @@ class GenerateRequest:
     """The prompt's last text and the answer are one text to the model, whose tokens do not end where the prompt does.
     The answer may then begin inside a token; it is told from the prompt's end on all the same. A prompt that ends with
     a special token has nothing to heal."""
+    continuations: tuple[Continuation, ...] = ()
+    """What the repository says comes next, mixed into the model's probabilities token by token. They follow the
+    prompt's end, and the newline that ends an answer of one line is part of their text."""
 
 
 @attrs.frozen

@@ -1,11 +1,11 @@
 """One answer, step by step, over a scripted decoder."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pytest
 
 from lsp_server.engine.generation import Generation
-from lsp_server.engine.protocol import Done, GenerateRequest, Piece, Segment
+from lsp_server.engine.protocol import Continuation, Done, GenerateRequest, Piece, Segment
 from lsp_server.errors import ServerError
 
 END = 999
@@ -23,9 +23,13 @@ class Decoder:
         self.evaluated: list[int] = []
         self.interrupted = False
         self.continued: list[bytes] = []
+        self.votes: list[Mapping[int, float] | None] = []
 
     def tokens(self, segments: Sequence[Segment]) -> list[int]:
         return [ord(character) for segment in segments for character in segment.text]
+
+    def text_tokens(self, text: str) -> Sequence[int]:
+        return [ord(character) for character in text]
 
     def special(self, text: str) -> int:
         return ord(text)
@@ -49,8 +53,11 @@ class Decoder:
         self.continued.append(text)
         return [1000 + self.said]
 
-    def greedy(self, among: Sequence[int] | None = None) -> tuple[int, float]:
+    def greedy(self, among: Sequence[int] | None = None, votes: Mapping[int, float] | None = None) -> tuple[int, float]:
         self.said += 1
+        self.votes.append(votes)
+        if votes:  # a model that believes the repository
+            return max(votes, key=lambda token: votes[token]), -0.1
         return (999 + self.said if self.said <= len(self.pieces) else END), -0.5
 
 
@@ -199,3 +206,43 @@ def test_there_is_nothing_to_heal_behind_a_special_token() -> None:
     generation = Generation(decoder, request, queue_ms=0.0)
     assert generation.step() == Piece("y", 1, -0.5, reused=0, evaluated=3)
     assert decoder.continued == []
+
+
+def test_votes_follow_the_answer_to_its_end() -> None:
+    """Until the text is used up; its newline ends the answer through the stop text."""
+    decoder = Decoder()
+    pieces, done = run(decoder, "ab", stop=("\n",), continuations=(Continuation("cd\n", 5, 1.0),))
+    assert (text(pieces), done.reason, done.generated) == ("cd", "stop", 3)
+    assert [list(votes or ()) for votes in decoder.votes] == [[ord("c")], [ord("d")], [ord("\n")]]
+
+
+def test_votes_begin_inside_the_healed_token() -> None:
+    """They say the prompt's last token again, and only what comes behind it is the answer."""
+    decoder = Decoder()
+    pieces, _ = run(decoder, "ab", heal=True, stop=("\n",), continuations=(Continuation("c\n", 5, 1.0),))
+    assert text(pieces) == "c"
+    assert [list(votes or ()) for votes in decoder.votes] == [[ord("b")], [ord("c")], [ord("\n")]]
+
+
+def test_the_model_goes_on_alone_behind_the_votes() -> None:
+    decoder = Decoder(b"!", b"!", b"e", b"f")
+    pieces, done = run(decoder, "ab", continuations=(Continuation("cd", 5, 1.0),))
+    assert (text(pieces), done.reason) == ("cdef", "end")
+    assert decoder.votes[2:] == [{}, {}, {}]
+
+
+def test_a_paused_answer_keeps_its_votes() -> None:
+    decoder = Decoder()
+    request = GenerateRequest("a", (Segment("x"),), 3, continuations=(Continuation("cde", 5, 1.0),))
+    generation = Generation(decoder, request, queue_ms=0.0)
+    said = ""
+    while not isinstance(outcome := generation.step(), Done):
+        said += outcome.text if outcome else ""
+        generation.pause()
+    assert said == "cde"
+
+
+def test_without_continuations_nobody_is_asked() -> None:
+    decoder = Decoder(b"a")
+    run(decoder)
+    assert decoder.votes == [None, None]

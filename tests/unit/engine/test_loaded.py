@@ -11,7 +11,7 @@ import pytest
 from gguf import GGUFWriter
 
 from lsp_server.engine.loaded import LoadedModel, fit, fit_gpu_layers, host_room
-from lsp_server.engine.protocol import Done, GenerateRequest, ModelSpec, Piece, Segment
+from lsp_server.engine.protocol import Continuation, Done, GenerateRequest, ModelSpec, Piece, Segment
 from lsp_server.errors import ModelUnavailable, ServerError
 from tests.unit.engine.conftest import MODEL, ask
 
@@ -280,3 +280,57 @@ def test_a_small_model_keeps_little_in_host_memory() -> None:
     assert host_room(64 * 2**30, 2 * 2**20) == 64 * 2**20
     assert host_room(64 * 2**30, 500 * 2**20) == 2**30
     assert host_room(2**30, 500 * 2**20) == 2**30 // 10
+
+
+NONSENSE = "zqx_wibble[17] ^= blorp(~frum, 'é🙂')"
+
+
+@pytest.mark.parametrize(
+    ("prefix", "heal"), [("def f(frum):\n    ", True), ("def f(frum):\n    zq", True), ("x = ", False)]
+)
+def test_what_the_repository_says_is_completed_to_the_letter(model: LoadedModel, prefix: str, heal: bool) -> None:
+    """A line that the model would never write; without the continuation it writes what it did before."""
+    rest = NONSENSE.removeprefix(prefix.split()[-1])
+    plain = ask(prefix, max_tokens=60, stop=("\n",), heal=heal)
+    voted = attrs.evolve(plain, continuations=(Continuation(rest + "\n", 12, 3.0),))
+    before = pieces(model, plain)
+    answer, done = run(model, voted)
+    assert (answer, done.reason) == (rest, "stop")
+    assert rest not in "".join(text for text, _ in before)
+    assert pieces(model, plain) == before
+
+
+def test_an_answer_that_goes_another_way_is_not_touched_any_more(model: LoadedModel) -> None:
+    """The match is short and the model sure; once they have parted every probability is its own."""
+    plain = ask("import os\n\ndef walk(folder):\n    return os.path", max_tokens=8)
+    voted = attrs.evolve(plain, continuations=(Continuation("zqx\n", 1, 3.0),))
+    alone, beside = pieces(model, plain), pieces(model, voted)
+    assert beside[0][0] == alone[0][0]
+    assert beside[0][1] < alone[0][1]
+    assert beside[1:] == alone[1:]
+
+
+def test_votes_are_mixed_into_the_probabilities(model: LoadedModel) -> None:
+    """The model's own share shrinks to what the votes leave; votes for what cannot come take nothing."""
+    run(model, ask("def read(path):\n    with open(path", max_tokens=0))
+    greedy = model._context.greedy
+    first, logprob = greedy()
+    other = 1 if first == 0 else 0
+    of_the_two = np.exp(greedy([first, other])[1])
+    sure = np.exp(logprob)
+    rare = sure * (1 - of_the_two) / of_the_two
+    assert greedy(None, {other: 0.9, first: 0.05}) == pytest.approx((other, np.log(0.05 * rare + 0.9)), abs=1e-6)
+    assert greedy(None, {first: 0.05}) == pytest.approx((first, np.log(0.95 * sure + 0.05)), abs=1e-6)
+    assert greedy(None, {other: 0.01}) == pytest.approx((first, np.log(0.99 * sure)), abs=1e-6)
+    assert greedy([first], {other: 0.9}) == (first, 0.0)
+    assert greedy([first, other], {other: 0.99})[0] == other
+    assert greedy(None, {}) == (first, logprob)
+
+
+def pieces(model: LoadedModel, request: GenerateRequest) -> list[tuple[str, float]]:
+    generation = model.generation(request, queue_ms=0.0)
+    found = []
+    while not isinstance(outcome := generation.step(), Done):
+        if isinstance(outcome, Piece):
+            found.append((outcome.text, outcome.logprob))
+    return found

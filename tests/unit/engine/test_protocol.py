@@ -1,5 +1,8 @@
 """Frames on the wire."""
 
+import json
+
+import attrs
 import pytest
 
 from lsp_server.engine import protocol
@@ -7,6 +10,7 @@ from lsp_server.engine.fake import FACTS
 from lsp_server.engine.protocol import (
     LENGTH_BYTES,
     BrokenFrame,
+    Continuation,
     Done,
     DoneOf,
     Failed,
@@ -30,6 +34,9 @@ from lsp_server.engine.protocol import (
 REQUEST = GenerateRequest(
     "w", (Segment("<|a|>", True), Segment("é\ud800\n🙂")), 8, ("\n",), ("<|b|>",), Priority.PREWARM, 500
 )
+VOTED = attrs.evolve(
+    REQUEST, heal=True, continuations=(Continuation("é\udfff(x)\n", 4, 2.5), Continuation("y", 2, 1.0))
+)
 
 
 @pytest.mark.parametrize(
@@ -38,6 +45,7 @@ REQUEST = GenerateRequest(
         Hello(1, "key", "vim", 7),
         Load(ModelSpec("m.gguf", 512, None, 3)),
         Generate(3, REQUEST),
+        Generate(3, VOTED),
         Loaded(FACTS),
         PieceOf(3, Piece("🙂", 2, -0.5)),
         DoneOf(3, Done("superseded", 1, 2, 3, 4.0, 5.0, 6.0)),
@@ -50,6 +58,15 @@ def test_frames_survive_the_wire(frame: Frame) -> None:
     sent = encode(frame)
     assert length_of(sent[:LENGTH_BYTES]) == len(sent) - LENGTH_BYTES
     assert decode(sent[LENGTH_BYTES:]) == frame
+
+
+def test_a_request_of_an_older_client_has_no_continuations() -> None:
+    """Both ways: what one side does not know is left out or left aside, and the version stays."""
+    frame = json.loads(encode(Generate(3, REQUEST))[LENGTH_BYTES:])
+    del frame["request"]["continuations"]
+    assert decode(json.dumps(frame).encode()) == Generate(3, REQUEST)
+    frame["request"]["of the future"] = [1]
+    assert decode(json.dumps(frame).encode()) == Generate(3, REQUEST)
 
 
 @pytest.mark.parametrize(
