@@ -39,6 +39,12 @@ _BLOCKS_AT_ONCE = 1 << 17
 
 _NORMAL, _UNUSED = 1, 5
 
+_KEPT = ("tokenizer.", "codehearth.fim.", "codehearth.prompt_format")
+"""Metadata that says how a model is asked; where its weights come from is not taken over."""
+
+RANDOM_KEY = "codehearth.random_weights"
+"""Present and true in the metadata of such a model: what it says must not be measured."""
+
 _PER_TOKEN = frozenset({"token_embd.weight", "output.weight"})
 """Matrices with one row for each token."""
 
@@ -96,9 +102,7 @@ class Vocabulary:
                 types=tuple(found.numbers("tokenizer.ggml.token_type")) or (_NORMAL,) * len(tokens),
                 scores=tuple(found.numbers("tokenizer.ggml.scores")),
                 merges=tuple(found.strings("tokenizer.ggml.merges")) if merges else (),
-                scalars={
-                    key: value for key, value in found.scalars.items() if key.startswith(("tokenizer.", "codehearth."))
-                },
+                scalars={key: value for key, value in found.scalars.items() if key.startswith(_KEPT)},
             )
 
 
@@ -175,6 +179,7 @@ def parameters(shape: Shape) -> int:
 
 def _describe(writer: Any, shape: Shape, quantisation: Quantisation) -> None:
     writer.add_name(shape.name)
+    writer.add_bool(RANDOM_KEY, True)
     writer.add_file_type(_FILE_TYPES[quantisation])
     writer.add_vocab_size(shape.vocabulary)
     writer.add_context_length(shape.context)

@@ -104,7 +104,8 @@ class Dimensions:
 class Provenance:
     """Where a model comes from, as its file says it.
 
-    manifest: SHA-256 of the list of packages it was trained on; of several, with commas. tokens: seen in training, repetitions included.
+    manifest: SHA-256 of the list of packages it was trained on; of several, with commas. tokens: seen in training,
+    repetitions included.
     """
 
     manifest: str

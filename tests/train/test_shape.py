@@ -79,6 +79,7 @@ def test_product_and_llama_cpp_take_it_for_its_family(tmp_path: Path, name: str)
     shape.write(path, family, "Q8_0")
     found = facts.read(path)
     assert (found.architecture, found.vocabulary_size) == (family.shape.architecture, family.shape.vocabulary)
+    assert found.metadata[shapes.RANDOM_KEY] == "true"
     assert found.trained_context == family.shape.context
     model = llama.Model(str(path), gpu_layers=0)
     assert model.vocabulary is not None
