@@ -1,7 +1,11 @@
 """One hole, asked as the product asks: its prompt, its stops, its post-processing. Chooses the context, judges nothing.
 
-Three arms on identical items: `context` as the product's index and context code choose it, `file` without it, and
-`random` with as many characters of other places of the same repository.
+Arms on identical items:
+
+context   what the product does: related code in the prompt, and the repository's own continuations mixed in
+alone     the same prompt without continuations: the model by itself
+file      the repository is not there: no related code, continuations from the document only
+random    as `file`, with as many characters of other places of the repository as `context` has of related code
 """
 
 import random
@@ -17,11 +21,12 @@ from lsp_server.completion.prompt import Parts
 from lsp_server.completion.query import Query
 from lsp_server.completion.scope import ScopeStop
 from lsp_server.completion.service import LINE_TOKENS
+from lsp_server.context.continuations import continuations
 from lsp_server.context.gather import Place, cost, gather
 from lsp_server.context.secrets import redacted
 from lsp_server.context.snippet import Snippet
 from lsp_server.documents.document import Document
-from lsp_server.engine.protocol import GenerateRequest
+from lsp_server.engine.protocol import Continuation, GenerateRequest
 from lsp_server.index.values import IndexReader
 from lsp_server.modelstore.card import FimFormat, ModelCard
 from lsp_server.settings import Settings
@@ -31,8 +36,9 @@ from models.evaluation.holes import Kind, Opened
 from models.train import rendering
 from models.train.rendering import Choice
 
-Arm = Literal["context", "file", "random"]
+Arm = Literal["context", "alone", "file", "random"]
 ARMS: tuple[Arm, ...] = get_args(Arm)
+"""In this order, because `alone` finds its prompt read."""
 
 MODES: Mapping[Kind, Mode] = {"line": "line", "arguments": "line", "block": "block"}
 SETTINGS = Settings()
@@ -82,8 +88,10 @@ class Case:
         return rendering.parts_at(card, self.query.repository, path, self.document, self.tree, self.offset, choose)
 
 
-def ask(model: MeasuredModel, case: Case, choose: Choice, *, loss: bool = True) -> Asked:
-    """The answer at a hole, and the model's way through the truth."""
+def ask(
+    model: MeasuredModel, case: Case, choose: Choice, voices: tuple[Continuation, ...] = (), *, loss: bool = True
+) -> Asked:
+    """The answer at a hole, and, with `loss`, the model's own way through the truth."""
     segments = prompt.render(model.card, case.parts(model.card, choose))
     steps = model.follow(segments, case.opened.truth, heal=True) if loss else ()
     room = prompt.answer_tokens(model.card)
@@ -94,6 +102,7 @@ def ask(model: MeasuredModel, case: Case, choose: Choice, *, loss: bool = True) 
         stop=("\n",) if case.mode == "line" else (),
         stop_tokens=model.card.fim.stop_tokens,
         heal=True,
+        continuations=voices,
     )
     whole_line = case.opened.hole.kind == "line"  # the engine stops at its end; what the product cuts is seen below
     written = model.write(request, None if whole_line else case.stop().feed)
@@ -125,6 +134,13 @@ class Contexts:
         if arm == "file":
             return rendering.nothing
         return self._random if arm == "random" else rendering.from_index(self._reader)
+
+    def voices(self, arm: Arm, case: Case) -> tuple[Continuation, ...]:
+        if arm == "alone":
+            return ()
+        place = Place(case.opened.hole.path, case.document.text, case.offset)
+        lines = 1 if case.mode == "line" else SETTINGS.completion.max_lines
+        return continuations(place, self._reader if arm == "context" else None, lines=lines)
 
     def _random(self, place: Place, room: int) -> tuple[Snippet, ...]:
         """For each snippet of the product's choice one of the same length from a random place of another file."""

@@ -12,7 +12,12 @@ BEGIN = "<!-- figures of `make eval-model`: begin -->"
 END = "<!-- figures of `make eval-model`: end -->"
 
 _KIND = {"line": "rest of a line", "arguments": "arguments of a call", "block": "block"}
-_ARM = {"context": "with repository context", "file": "this file only", "random": "random snippets of equal length"}
+_ARM = {
+    "context": "with repository context",
+    "alone": "the same, without the repository's continuations",
+    "file": "this file only",
+    "random": "this file and random snippets of equal length",
+}
 _NO_FIGURE = "–"
 
 

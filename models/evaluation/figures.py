@@ -1,7 +1,7 @@
 """From records of single answers to figures with intervals, as plain JSON. Pure: no model, no files.
 
 Shares are percentages with Wilson intervals; means and losses are resampled by package, differences pair the same
-holes (`intervals`). An arm is one of the model's three or the name of a baseline.
+holes (`intervals`). An arm is one of the model's or the name of a baseline.
 """
 
 import math
@@ -30,6 +30,7 @@ SHARES: Mapping[str, str] = {
 }
 """Right or wrong of each answer; where it is None the question does not arise, and the hole is left out."""
 
+PAIRS = (("context", "file"), ("context", "random"), ("random", "file"), ("context", "alone"))
 COMPARED = ("exact", "identifier", "similarity", "loss")
 
 
@@ -70,7 +71,13 @@ def _kind(answers: Sequence[Record]) -> dict[str, Any]:
         "best_baseline": best,
         "differences": {
             f"{first} - {second}": _differences(by_arm[first], by_arm[second])
-            for first, second in (("context", "file"), ("context", "random"), ("random", "file"), ("context", best))
+            for first, second in (
+                ("context", "file"),
+                ("context", "random"),
+                ("random", "file"),
+                ("context", "alone"),
+                ("context", best),
+            )
         },
         "by_package": _by(context, by_arm[best], "package"),
         "by_position": _by(context, by_arm[best], "position"),

@@ -5,7 +5,6 @@ one it states, the other order, and one with prefix and suffix exchanged. The st
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import attrs
 
@@ -84,7 +83,7 @@ def formats(model: MeasuredModel, cases: Sequence[Case]) -> Formats:
     worse = min(found.other_order, found.exchanged)
     if worse * CLEARLY < found.nats_per_byte or found.exchanged < CLEARLY * found.nats_per_byte:
         raise TrainingError(
-            f"{Path(model.card.path).name} states the order `{stated.order}` and fills in no worse in another prompt: "
+            f"{model.card.name} states the order `{stated.order}` and fills in no worse in another prompt: "
             f"{worse:.3f} nats per byte against {found.nats_per_byte:.3f}.",
             "Write the order it was trained with into `codehearth.fim.order` (stage export).",
         )

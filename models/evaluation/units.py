@@ -108,7 +108,9 @@ def _holes(plan: Plan, package: str) -> Records:
 
 def _answered(model: MeasuredModel, case: Case, contexts: Contexts, arm: Arm, plan: Plan) -> dict[str, Any]:
     hole, truth = case.opened.hole, case.opened.truth
-    asked = asking.ask(model, case, contexts.choice(arm), loss=not plan.quick)
+    # Only the model has a loss, and `alone` is led through the same prompt as `context`.
+    loss = not plan.quick and arm != "alone"
+    asked = asking.ask(model, case, contexts.choice(arm), contexts.voices(arm, case), loss=loss)
     wanted = metrics.first_identifier(truth)
     return {
         **_judged(case, asked.written.text, asked.inserted),
