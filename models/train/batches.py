@@ -4,7 +4,7 @@ goes on at the very next batch. Reads files; knows nothing of the network.
 
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import attrs
@@ -90,11 +90,17 @@ def parts_so_far(workplace: Workplace) -> Iterator[Part]:
 
 
 def batches(workplace: Workplace, plan: Plan, seed: int, *, follow: bool = False) -> Iterator[Batch]:
-    """All examples, each once per epoch, forever. Raises TrainingError where nothing has been packed."""
+    """All examples, each once per epoch, forever. Raises TrainingError where nothing has been packed.
+
+    Finished parts are mixed with each other, because one part holds the code of a few dozen packages only and the
+    network would lean towards the last ones read; while parts are still being packed they come one after another.
+    """
     epoch = 0
     while True:
+        whole = not follow or workplace.receipt("pack") is not None
+        parts = [joined(list(parts_of(workplace, follow)))] if whole else parts_of(workplace, follow)
         empty = True
-        for number, part in enumerate(parts_of(workplace, follow)):
+        for number, part in enumerate(parts):
             generator = np.random.default_rng((seed, epoch, number))
             for batch in cut(part, plan, generator):
                 empty = False
@@ -102,6 +108,17 @@ def batches(workplace: Workplace, plan: Plan, seed: int, *, follow: bool = False
         if empty:
             raise TrainingError("No examples have been packed.", "Run `python -m models.train pack`.")
         epoch += 1
+
+
+def joined(parts: Sequence[Part]) -> Part:
+    """Several parts as one."""
+    lengths = [np.diff(part.starts) for part in parts]
+    return Part(
+        tokens=np.concatenate([np.zeros(0, np.uint16), *(part.tokens for part in parts)]),
+        starts=np.cumsum(np.concatenate([np.zeros(1, np.int64), *lengths])),
+        middles=np.concatenate([np.zeros(0, np.int32), *(part.middles for part in parts)]),
+        kinds=np.concatenate([np.zeros(0, np.uint8), *(part.kinds for part in parts)]),
+    )
 
 
 def cut(part: Part, plan: Plan, generator: np.random.Generator) -> Iterator[Batch]:

@@ -8,6 +8,7 @@ the weights is kept as well: it is usable at any moment, whatever the rate.
 import argparse
 import json
 import math
+import signal
 import time
 import tomllib
 from pathlib import Path
@@ -92,7 +93,14 @@ def run(arguments: argparse.Namespace, workplace: Workplace) -> None:
             (folder / name).unlink(missing_ok=True)
     trainer = Trainer(workplace, folder, config, recipe, arguments.seed, torch.device(arguments.device))
     workplace.begin_again(arguments.name)
-    finished = trainer.run(arguments.run_minutes * 60, compiled=arguments.compile, follow=arguments.follow)
+    # Also where the shell has it ignored, as for jobs in the background.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    try:
+        finished = trainer.run(arguments.run_minutes * 60, compiled=arguments.compile, follow=arguments.follow)
+    except KeyboardInterrupt:
+        trainer.save()
+        raise
     if not finished:
         console.print("This run's time is over; the same command goes on with the schedule.")
         return
@@ -183,11 +191,11 @@ class Trainer:
             self.progress.seconds = before + now - began
             share = self.progress.seconds / whole
             if share >= 1 or now - began >= seconds:
-                self._save(CHECKPOINT)
+                self.save()
                 self._draw()
                 return share >= 1
             if self._decaying(share) and not stable_kept:
-                self._save(STABLE)
+                self.save(STABLE)
                 stable_kept = True
             value = self._step(network, batch, rate_at(share, self.progress.step, self.recipe))
             bad = 0 if math.isfinite(value) else bad + 1
@@ -200,7 +208,7 @@ class Trainer:
                 self._report(share, (self.progress.tokens - tokens_before) / (now - began))
                 reported = now
             if now - saved >= SAVE_S:
-                self._save(CHECKPOINT)
+                self.save()
                 self._draw()
                 saved = now
         raise AssertionError("batches never end")
@@ -251,7 +259,7 @@ class Trainer:
         self._take(last)
         if of_last["nats_per_token"] < of_average["nats_per_token"]:
             self._average = last
-        self._save(CHECKPOINT)
+        self.save()
         return min(of_last, of_average, key=lambda figures: figures["nats_per_token"])
 
     @torch.no_grad()
@@ -293,7 +301,8 @@ class Trainer:
     def _draw(self) -> None:
         draw(self.folder / LOG, self.folder / "loss.png")
 
-    def _save(self, name: str) -> None:
+    def save(self, name: str = CHECKPOINT) -> None:
+        """Writes everything a later run needs to go on. Raises TrainingError when the disk is full."""
         path = self.folder / name
         temporary = path.with_suffix(".new")
         try:

@@ -88,6 +88,14 @@ def test_following_waits_for_the_next_part(tmp_path: Path, monkeypatch: pytest.M
     assert sum(len(batch.tokens) for batch in found) > 4
 
 
+def test_finished_parts_are_mixed(tmp_path: Path) -> None:
+    """What is read first comes from every part, not from the packages of one."""
+    place = workplace(tmp_path, parts=3)
+    of_part = [{tuple(tokens[1:]) for tokens, _ in examples(64, number)} for number in range(3)]
+    first = {row for batch in itertools.islice(batches(place, PLAN, seed=0), 12) for row in _rows(batch)}
+    assert all(first & part for part in of_part)
+
+
 def test_an_unfinished_pack_is_named(tmp_path: Path) -> None:
     """Without `--follow` training does not start on half a corpus."""
     with pytest.raises(TrainingError, match="`pack` has not been finished"):
