@@ -4,7 +4,7 @@ goes on at the very next batch. Reads files; knows nothing of the network.
 
 import time
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import attrs
@@ -17,7 +17,7 @@ POOL = 4096
 """Examples that are sorted by length at once: enough that a batch holds nearly equal lengths."""
 
 WAIT_S = 2.0
-"""Between looks for the next part while another process is still packing."""
+"""Between looks for the first part while another process is still packing it."""
 
 
 @attrs.frozen
@@ -64,49 +64,38 @@ class Plan:
     answer_weight: float = 1.0
 
 
-def parts_of(workplace: Workplace, follow: bool) -> Iterator[Part]:
-    """The training parts in order; with `follow`, waits for parts that are still being packed."""
-    folder, number = workplace.folder("pack"), 0
-    while True:
-        path = folder / f"train-{number:04}.npz"
-        complete = workplace.receipt("pack") is not None
-        if path.exists():
-            yield Part.read(path)
-            number += 1
-        elif complete:
-            return
-        elif follow:
-            time.sleep(WAIT_S)
-        else:
-            workplace.need("pack")
-
-
-def parts_so_far(workplace: Workplace) -> Iterator[Part]:
-    """The training parts that are there now. Raises TrainingError where there is none."""
+def parts_so_far(workplace: Workplace) -> list[Path]:
+    """The training parts that are there now. Raises TrainingError where there is none and none is to come."""
     paths = sorted(workplace.folder("pack").glob("train-????.npz"))
-    if not paths:
+    if not paths and workplace.receipt("pack") is not None:
         raise TrainingError("No examples have been packed.", "Run `python -m models.train pack`.")
-    yield from map(Part.read, paths)
+    return paths
 
 
 def batches(workplace: Workplace, plan: Plan, seed: int, *, follow: bool = False) -> Iterator[Batch]:
     """All examples, each once per epoch, forever. Raises TrainingError where nothing has been packed.
 
     Finished parts are mixed with each other, because one part holds the code of a few dozen packages only and the
-    network would lean towards the last ones read; while parts are still being packed they come one after another.
+    network would lean towards the last ones read. With `follow`, while parts are still being packed, those that are
+    there come one after another, and again where training is the faster of the two: its clock does not wait.
     """
+    if not follow:
+        workplace.need("pack")
+    read: set[Path] = set()
     epoch = 0
     while True:
-        whole = not follow or workplace.receipt("pack") is not None
-        parts = [joined(list(parts_of(workplace, follow)))] if whole else parts_of(workplace, follow)
-        empty = True
+        finished = workplace.receipt("pack") is not None
+        paths = parts_so_far(workplace)
+        if finished:
+            parts: Iterable[Part] = [joined([Part.read(path) for path in paths])]
+        else:
+            paths = [path for path in paths if path not in read] or paths
+            read.update(paths)
+            parts = map(Part.read, paths)
         for number, part in enumerate(parts):
-            generator = np.random.default_rng((seed, epoch, number))
-            for batch in cut(part, plan, generator):
-                empty = False
-                yield batch
-        if empty:
-            raise TrainingError("No examples have been packed.", "Run `python -m models.train pack`.")
+            yield from cut(part, plan, np.random.default_rng((seed, epoch, number)))
+        if not paths:
+            time.sleep(WAIT_S)
         epoch += 1
 
 

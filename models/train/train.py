@@ -32,7 +32,7 @@ CHECKPOINT = "checkpoint.pt"
 STABLE = "before-decay.pt"
 LOG = "loss.jsonl"
 
-SAVE_S = 240.0
+SAVE_S = 60.0
 REPORT_S = 15.0
 MOST_BAD_STEPS = 5
 """Steps in a row whose loss is not a number before training gives up; single ones are skipped."""
@@ -330,13 +330,15 @@ class Trainer:
 
     @torch.no_grad()
     def _begin(self, seed: int) -> None:
-        """Gives the embeddings what counting knows. While packing goes on, of the first part only."""
+        """Gives the embeddings what counting knows; while packing goes on, of the parts that are there."""
         if not self.recipe.embedding_start:
             return
         console.print("Counting which tokens stand beside which …")
+        while not (paths := data.parts_so_far(self._workplace)):
+            time.sleep(data.WAIT_S)
         config = self.model.config
         found = embeddings(
-            data.parts_so_far(self._workplace),
+            map(data.Part.read, paths),
             config.vocabulary,
             config.width,
             self.recipe.embedding_start,

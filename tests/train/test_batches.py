@@ -1,8 +1,8 @@
 """Batches: every example once per epoch, rows of one length, weights that mark the answer."""
 
 import itertools
-import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -62,30 +62,28 @@ def test_the_order_is_repeatable(tmp_path: Path) -> None:
     assert all(np.array_equal(one.tokens, other.tokens) for one, other in zip(first, again, strict=True))
 
 
-def test_following_waits_for_the_next_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Training beside packing reads what is there and then waits for more."""
-    monkeypatch.setattr("models.train.batches.WAIT_S", 0.01)
+def test_following_reads_parts_as_they_come(tmp_path: Path) -> None:
+    """Training beside packing goes over what is there, again and again, until there is more."""
     place = workplace(tmp_path, parts=1, count=4, finished=False)
     source = batches(place, PLAN, seed=0, follow=True)
-    waiting = threading.Event()
-    found: list[Batch] = []
+    first = {tuple(tokens[1:]) for tokens, _ in examples(4, 0)}
+    seen = [row for batch in itertools.islice(source, 9) for row in _rows(batch)]
+    assert set(seen) == first
+    assert len(seen) > 4
+    write(place.folder("pack") / "train-0001.npz", examples(4, 1))
+    later = {row for batch in itertools.islice(source, 9) for row in _rows(batch)}
+    assert later & {tuple(tokens[1:]) for tokens, _ in examples(4, 1)}
 
-    def read() -> None:
-        seen = 0
-        for batch in source:
-            seen += len(batch.tokens)
-            found.append(batch)
-            if seen == 4:
-                waiting.set()
-            if seen > 4:
-                return
 
-    reader = threading.Thread(target=read, daemon=True)
-    reader.start()
-    assert waiting.wait(10)
-    write(place.folder("pack") / "train-0001.npz", examples(4, 5))
-    reader.join(10)
-    assert sum(len(batch.tokens) for batch in found) > 4
+def test_following_waits_for_the_first_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Training may start before packing has made anything."""
+    place = workplace(tmp_path, parts=0, finished=False)
+
+    def packed(seconds: float) -> None:
+        write(place.folder("pack") / "train-0000.npz", examples(4, 0))
+
+    monkeypatch.setattr("models.train.batches.time", SimpleNamespace(sleep=packed))
+    assert next(batches(place, PLAN, seed=0, follow=True)).tokens_read > 0
 
 
 def test_finished_parts_are_mixed(tmp_path: Path) -> None:
