@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test test-editors lint format install install-test wheelhouse clean
+.PHONY: demo test test-editors test-train eval-model lint format install install-test wheelhouse clean
 
 ## demo: install, then show completions for real code from the embedded model
 demo: install
@@ -22,6 +22,16 @@ test-editors: install-test
 	@$(BIN)/python -I tests/editors/install_neovim.py
 	@$(BIN)/python -I tests/editors/install_vscode.py
 	@$(BIN)/python -m pytest --editors tests/editors
+
+## test-train: the tests of training that need PyTorch (2.13, about 200 MB for a CPU)
+test-train:
+	@$(PYTHON) -I lsp_server/cli/install.py --venv $(VENV) --extra test --extra train
+	@$(BIN)/python -m pytest tests/train
+
+## eval-model: the figures of the embedded model's card, measured anew (15 minutes; fetches the held-out packages once)
+eval-model:
+	@$(PYTHON) -I lsp_server/cli/install.py --venv $(VENV) --extra evaluate
+	@$(BIN)/python -m models.train evaluate
 
 ## lint: style and strict types
 lint: install-test
