@@ -13,6 +13,7 @@ from lsp_server.completion.burst import CLOSERS
 from lsp_server.completion.place import Mode
 from lsp_server.completion.query import Query
 from lsp_server.completion.scope import ScopeStop
+from lsp_server.context.continuations import Attested
 from lsp_server.engine.protocol import Done, EndReason, Engine, GenerateRequest, Piece
 from lsp_server.syntax.trees import SyntaxTree
 
@@ -20,7 +21,14 @@ from lsp_server.syntax.trees import SyntaxTree
 class Flight:
     """`text` grows while it is in the air. Event loop only; `task` raises what the engine raised."""
 
-    def __init__(self, query: Query, tree: SyntaxTree | None, mode: Mode, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        query: Query,
+        tree: SyntaxTree | None,
+        mode: Mode,
+        clock: Callable[[], float],
+        attested: tuple[Attested, ...] = (),
+    ) -> None:
         self.query = query
         self.tree = tree
         self.mode = mode
@@ -31,6 +39,7 @@ class Flight:
         self.accounted = False
         """Whether an answer's explanation has told of it already: each token counts once."""
         self._clock = clock
+        self._attested = attested
         self._riders = 0
         self._task: asyncio.Task[None] | None = None
 
@@ -65,6 +74,13 @@ class Flight:
 
     def mean_logprob(self) -> float | None:
         return self.logprob / self.tokens if self.tokens else None
+
+    def also_at(self) -> str | None:
+        """Where in the repository the answer so far stands word for word after the same text: PATH:LINE, from 1."""
+        said = f"{self.text.rstrip()}\n"
+        found = (each for each in self._attested if each.continuation.text.startswith(said))
+        best = next(found, None) if self.text.strip() else None
+        return f"{best.path}:{best.line + 1}" if best is not None else None
 
     def typed_along(self, query: Query) -> str | None:
         """What was typed since the flight began, if the text so far begins with it and nothing else has changed."""

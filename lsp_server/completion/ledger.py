@@ -48,6 +48,7 @@ class Ledger:
         self.reanchored: str | None = None
         self.done: Done | None = None
         self.logprob: float | None = None
+        self.also_at: str | None = None
         self.milliseconds: dict[str, float] = {}
         self._began = time.perf_counter()
 
@@ -65,6 +66,7 @@ class Ledger:
     def account(self, flight: Flight) -> None:
         """Takes over what the engine did, once per flight, also where a superseded request had asked for it."""
         self.logprob = flight.mean_logprob()
+        self.also_at = flight.also_at()
         if not flight.accounted:
             flight.accounted = True
             self.done = flight.done
@@ -94,4 +96,5 @@ class Ledger:
             logprob=self.logprob,
             silence=silence,
             detail=detail,
+            also_at=self.also_at if silence is None else None,
         )

@@ -1,7 +1,8 @@
 """From a query to the prompt that the engine gets: owns the bursts, the recent edits and the context thread.
 
-Event loop only, but for `_ask`, which runs on the context thread. Asks the index only when a prompt is anchored anew
-and the enclosing definition is another one; index answers that come too late are used at the next anchor.
+Event loop only, but for `_ask` and `_look`, which run on the context thread. Asks for related code only when a prompt
+is anchored anew and the enclosing definition is another one; answers that come too late are used at the next anchor.
+What the repository goes on with is no part of the prompt, and looked for anew by every request.
 """
 
 import asyncio
@@ -14,6 +15,8 @@ from lsp_server.completion import prompt
 from lsp_server.completion.burst import Burst
 from lsp_server.completion.ledger import Ledger
 from lsp_server.completion.query import Query
+from lsp_server.context import continuations
+from lsp_server.context.continuations import Attested
 from lsp_server.context.gather import Place, gather
 from lsp_server.context.header import Surroundings
 from lsp_server.context.recent import RecentEdits
@@ -71,6 +74,21 @@ class Prompts:
         ledger.snippets = burst.snippets
         with ledger.hop("prompt"):
             return prompt.render(card, burst.parts(repository_of(query), path_of(query)))
+
+    async def attested(self, ledger: Ledger, lines: int) -> tuple[Attested, ...]:
+        """What the repository goes on with, at most `lines` lines of it, where the text before the cursor stands in it
+        already; nothing where that is not known in time."""
+        query = ledger.query
+        if not query.settings.context.enabled:
+            return ()
+        reader = self._reader_of(query.folder) if query.folder is not None else None
+        place = Place(path_of(query), query.document.text, query.offset)
+        asked = asyncio.get_running_loop().run_in_executor(self._thread, _look, place, reader, lines)
+        with ledger.hop("continuations"):
+            try:
+                return await asyncio.wait_for(asked, PATIENCE_S if query.automatic else EXPLICIT_PATIENCE_S)
+            except TimeoutError:
+                return ()
 
     def shrink(self, query: Query) -> bool:
         """Begins anew with half the room, because the last prompt did not fit; False when it is small already."""
@@ -201,6 +219,14 @@ def _ask(place: Place, reader: IndexReader, room: int) -> tuple[tuple[Snippet, .
         return gather(place, reader, room), reader.coverage.finished
     except ServerError:
         return (), False
+
+
+def _look(place: Place, reader: IndexReader | None, lines: int) -> tuple[Attested, ...]:
+    """On the context thread, as `_ask`."""
+    try:
+        return continuations.attested(place, reader, lines=lines)
+    except ServerError:
+        return ()
 
 
 def path_of(query: Query) -> str:

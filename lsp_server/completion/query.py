@@ -56,12 +56,15 @@ class Explanation:
     evaluated: int
     generated: int
     milliseconds: Mapping[str, float]
-    """Per hop: trigger, cache, debounce, tree, context, prompt, queue, prefill, decode, postprocess, total."""
+    """Per hop: trigger, cache, debounce, tree, context, continuations, prompt, queue, prefill, decode, postprocess,
+    total."""
     logprob: float | None
     """Mean natural log-probability per generated token."""
     silence: Silence | None
     detail: str
     """A sentence for a person where `silence` alone does not say it; never source text."""
+    also_at: str | None = None
+    """Where in the repository the answer stands already, as PATH:LINE from 1; None where the model wrote it anew."""
 
 
 @attrs.frozen

@@ -23,6 +23,7 @@ from lsp_server.completion.place import Mode
 from lsp_server.completion.prompts import Prompts, ReaderOf
 from lsp_server.completion.query import Answer, Query
 from lsp_server.completion.scope import ScopeStop
+from lsp_server.context.continuations import Attested
 from lsp_server.documents.document import Document, Edit
 from lsp_server.documents.trees import Trees
 from lsp_server.engine.protocol import Engine, GenerateRequest, Priority, Segment
@@ -226,9 +227,13 @@ class CompletionService:
             if query.automatic and not ahead:
                 await asyncio.sleep(self._debounce_s(query, card, mode))
         while True:
-            segments = await self._prompts.prepare(ledger, tree, card)
-            stop = await self._off_the_loop(ScopeStop, query, tree, mode, query.settings.completion.max_lines)
-            ticket.flight = self._take_off(query, mode, tree, card, segments, stop, ahead=ahead)
+            most_lines = query.settings.completion.max_lines
+            segments, attested = await asyncio.gather(
+                self._prompts.prepare(ledger, tree, card),
+                self._prompts.attested(ledger, 1 if mode == "line" else most_lines),
+            )
+            stop = await self._off_the_loop(ScopeStop, query, tree, mode, most_lines)
+            ticket.flight = self._take_off(query, mode, tree, card, segments, attested, stop, ahead=ahead)
             try:
                 await ticket.flight.landed()
                 self._pace.learn(ticket.flight.done)
@@ -246,6 +251,7 @@ class CompletionService:
         tree: SyntaxTree | None,
         card: ModelCard,
         segments: tuple[Segment, ...],
+        attested: tuple[Attested, ...],
         stop: ScopeStop,
         *,
         ahead: bool,
@@ -260,8 +266,9 @@ class CompletionService:
             priority=Priority.PREWARM if ahead else Priority.INLINE,
             deadline_ms=int(DEADLINE_S * 1000) if query.automatic else None,
             heal=True,
+            continuations=tuple(found.continuation for found in attested),
         )
-        flight = Flight(query, tree, mode, self._clock)
+        flight = Flight(query, tree, mode, self._clock, attested)
         flight.board()
         flight.begin(self._engine, request, stop)
         self._flights[query.document.uri] = flight

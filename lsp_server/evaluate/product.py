@@ -51,6 +51,7 @@ class Why:
     logprob: float | None
     silence: str | None
     detail: str
+    also_at: str | None = None
 
     @property
     def reached_engine(self) -> bool:
@@ -80,6 +81,7 @@ class Why:
             logprob=raw["logprob"],
             silence=raw["silence"],
             detail=raw["detail"],
+            also_at=raw.get("alsoAt"),
         )
 
 

@@ -17,7 +17,7 @@ from lsp_server.index.database import Connection, transaction
 from lsp_server.index.resolve import Root, resolve
 from lsp_server.index.store import read_lines
 from lsp_server.index.values import Chunk, Coverage, Import, ScoredChunk, Symbol
-from lsp_server.index.words import IDENTIFIER, words_of
+from lsp_server.index.words import IDENTIFIER, words_in, words_of
 from lsp_server.syntax.languages import language_of
 
 logger = logging.getLogger(__name__)
@@ -100,6 +100,10 @@ class Reader:
         """See `IndexReader`. Only the rarest words count, as many as can be scored in a few milliseconds; words that
         half the repository has are ignored, and where all are like that the answer is empty."""
         return self._ask([], lambda connection: _similar(connection, words, exclude, limit))
+
+    def holding(self, identifiers: list[str], *, exclude: str | None, limit: int) -> list[Chunk]:
+        """See `IndexReader`. Where more chunks hold them than `limit`, those that were indexed first."""
+        return self._ask([], lambda connection: _holding(connection, identifiers, exclude, limit))
 
     def text(self, path: str, line: int, end_line: int) -> str | None:
         """See `IndexReader`. Line ends are `\\n`, the last line's included; lines after the last one are left away."""
@@ -281,21 +285,41 @@ def _similar(connection: Connection, words: list[str], exclude: str | None, limi
         "(SELECT c.id FROM chunks c JOIN files f ON f.id = c.file WHERE f.path = ?) ORDER BY rank, rowid LIMIT ?",
         (" OR ".join(f'"{term}"' for term in terms), exclude or "", 2 * limit + 16),
     ).fetchall()
-    found = []
-    for identity, rank in scored:
-        row = connection.execute(
-            "SELECT f.path, c.line, c.end_line, c.name, f.id FROM chunks c JOIN files f ON f.id = c.file "
-            "WHERE c.id = ?",
-            (identity,),
-        ).fetchone()
-        if row is None:
-            raise database.damage("The search knows a chunk that does not exist.")
-        found.append((-float(rank), row))
+    found = [(-float(rank), _place(connection, identity)) for identity, rank in scored]
     found.sort(key=lambda pair: (-pair[0], pair[1]))
-    return [
-        ScoredChunk(Chunk(path, line, end_line, name, "".join(read_lines(connection, file, line, end_line))), score)
-        for score, (path, line, end_line, name, file) in found[:limit]
-    ]
+    return [ScoredChunk(_chunk(connection, place), score) for score, place in found[:limit]]
+
+
+def _holding(connection: Connection, identifiers: list[str], exclude: str | None, limit: int) -> list[Chunk]:
+    words = words_in(" ".join(identifiers))
+    if not words or limit <= 0:
+        return []
+    # A phrase: the words lie in the index in the order in which they stand in the text.
+    rows = connection.execute(
+        "SELECT rowid FROM search WHERE search MATCH ? AND rowid NOT IN "
+        "(SELECT c.id FROM chunks c JOIN files f ON f.id = c.file WHERE f.path = ?) ORDER BY rowid LIMIT ?",
+        (f'"{words}"', exclude or "", limit),
+    ).fetchall()
+    return [_chunk(connection, place) for place in sorted(_place(connection, identity) for (identity,) in rows)]
+
+
+_Place = tuple[str, int, int, str, int]
+"""A chunk's path, first and last line, name, and the number of its file."""
+
+
+def _place(connection: Connection, identity: int) -> _Place:
+    row: _Place | None = connection.execute(
+        "SELECT f.path, c.line, c.end_line, c.name, f.id FROM chunks c JOIN files f ON f.id = c.file WHERE c.id = ?",
+        (identity,),
+    ).fetchone()
+    if row is None:
+        raise database.damage("The search knows a chunk that does not exist.")
+    return row
+
+
+def _chunk(connection: Connection, place: _Place) -> Chunk:
+    path, line, end_line, name, file = place
+    return Chunk(path, line, end_line, name, "".join(read_lines(connection, file, line, end_line)))
 
 
 def _rarest(connection: Connection, words: Iterable[str]) -> list[str]:

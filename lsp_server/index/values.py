@@ -101,6 +101,11 @@ class IndexReader(Protocol):
         """The chunks most similar to a bag of identifiers, leaving out the file `exclude`."""
         ...
 
+    def holding(self, identifiers: list[str], *, exclude: str | None, limit: int) -> list[Chunk]:
+        """Chunks in which these identifiers follow each other, whatever stands between them but identifiers, leaving
+        out the file `exclude`. Upper and lower case are not told apart; keywords and single letters do not count."""
+        ...
+
     def text(self, path: str, line: int, end_line: int) -> str | None:
         """Whole lines of an indexed file, as indexed; `None` where the file is gone."""
         ...

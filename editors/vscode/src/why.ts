@@ -15,6 +15,7 @@ interface Explanation {
   logprob: number | null;
   silence: string | null;
   detail: string;
+  alsoAt: string | null;
 }
 
 const SCHEME = 'codehearth-why';
@@ -55,6 +56,9 @@ function render(why: Explanation, name: string): string {
     lines.push(`**Nothing was shown** (${why.silence}). ${why.detail}`, '');
   } else {
     lines.push(`One ${why.mode === 'block' ? 'block' : 'line'} was suggested${origin(why)}.`, '');
+  }
+  if (why.alsoAt) {
+    lines.push(`It also stands in ${why.alsoAt}.`, '');
   }
   if (why.logprob !== null) {
     lines.push(`The model gave each token a probability of ${Math.round(100 * Math.exp(why.logprob))} % on average.`, '');

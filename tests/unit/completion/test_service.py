@@ -19,7 +19,7 @@ from lsp_server.documents.trees import Trees
 from lsp_server.engine.fake import FakeEngine
 from lsp_server.engine.protocol import Priority
 from lsp_server.errors import EngineUnavailable, ModelUnavailable, ServerError
-from lsp_server.index.values import Import, IndexReader, ScoredChunk
+from lsp_server.index.values import Chunk, Import, IndexReader, ScoredChunk
 from lsp_server.settings import CompletionSettings, ContextSettings, Settings
 from lsp_server.text import LineIndex, Span
 from tests.unit.context.small_index import SmallIndex
@@ -556,9 +556,58 @@ class SlowIndex(SmallIndex):
         self.awake.wait(SECONDS)
         return super().imports(path)
 
+    def holding(self, identifiers: list[str], *, exclude: str | None, limit: int) -> list[Chunk]:
+        self.awake.wait(SECONDS)
+        return super().holding(identifiers, exclude=exclude, limit=limit)
+
     def similar(self, words: list[str], *, exclude: str | None, limit: int) -> list[ScoredChunk]:
         self.answered.set()
         return super().similar(words, exclude=exclude, limit=limit)
+
+
+ORDERS = "def order(client):\n    answer = client.fetch_order(7)\n    return answer\n"
+
+
+async def test_the_engine_hears_what_the_repository_goes_on_with(opened: Open) -> None:
+    """From other files and from the document itself; and who asks why is told where the answer stands already."""
+    engine = FakeEngine("fetch_order(7)")
+    marked = "def f(client):\n    answer = client.<CURSOR>\n"
+    editor = opened(marked, engine, reader=SmallIndex({"orders.py": ORDERS}))
+    explanation = (await editor.answer(automatic=False)).explanation
+    (said,) = engine.requests[0].request.continuations
+    assert (said.text, said.count) == ("fetch_order(7)\n", 1)
+    assert said.matched > 4
+    assert explanation.also_at == "orders.py:2"
+    assert explanation.milliseconds["continuations"] > 0
+
+
+async def test_what_the_model_writes_anew_stands_nowhere(opened: Open) -> None:
+    """Only an answer that is word for word another place's is said to stand there."""
+    editor = opened("a.b = client.fetch(7)\na.c = client.<CURSOR>\n", FakeEngine("fetch(8)"))
+    answer = await editor.answer(automatic=False)
+    assert answer.items
+    assert answer.explanation.also_at is None
+
+
+async def test_who_wants_no_context_gets_no_continuations(opened: Open) -> None:
+    """Neither of other files nor of the document."""
+    engine = FakeEngine("fetch(7)")
+    editor = opened("a.b = client.fetch(7)\na.c = client.<CURSOR>\n", engine)
+    editor.settings = attrs.evolve(editor.settings, context=ContextSettings(enabled=False))
+    await editor.answer(automatic=False)
+    assert engine.requests[0].request.continuations == ()
+
+
+async def test_continuations_that_come_too_late_are_none(opened: Open) -> None:
+    """The engine is asked all the same."""
+    index = SlowIndex({"orders.py": ORDERS})
+    engine = FakeEngine("fetch_order(7)")
+    editor = opened("def f(client):\n    answer = client.<CURSOR>\n", engine, reader=index)
+    try:
+        assert (await editor.answer()).items
+        assert engine.requests[0].request.continuations == ()
+    finally:
+        index.awake.set()
 
 
 def test_every_silence_has_a_sentence() -> None:

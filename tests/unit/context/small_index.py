@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from lsp_server.context.nearby import IDENTIFIER
 from lsp_server.index.values import Chunk, Coverage, Import, ScoredChunk, Symbol
+from lsp_server.index.words import words_in
 
 
 class SmallIndex:
@@ -63,6 +64,17 @@ class SmallIndex:
                     chunk = Chunk(path, symbol.line, symbol.end_line, symbol.name, body)
                     found.append(ScoredChunk(chunk, float(shared)))
         return sorted(found, key=lambda scored: (-scored.score, scored.chunk.path, scored.chunk.line))[:limit]
+
+    def holding(self, identifiers: list[str], *, exclude: str | None, limit: int) -> list[Chunk]:
+        wanted = f" {words_in(' '.join(identifiers))} "
+        found: list[Chunk] = []
+        for path, text in sorted(self._files.items()):
+            lines = text.split("\n")
+            for symbol in self._symbols[path]:
+                body = "\n".join(lines[symbol.line : symbol.end_line + 1])
+                if path != exclude and not symbol.container and wanted in f" {words_in(body)} ":
+                    found.append(Chunk(path, symbol.line, symbol.end_line, symbol.name, body))
+        return found[:limit]
 
     def text(self, path: str, line: int, end_line: int) -> str | None:
         if path not in self._files:

@@ -86,6 +86,17 @@ def test_similar_code_is_found_by_parts_of_identifiers(shop: Workspace, index: M
     )
 
 
+def test_pieces_are_found_by_identifiers_that_follow_each_other(shop: Workspace, index: MakeIndex) -> None:
+    """Whatever stands between them, keywords too; in this order only."""
+    reader = index().reader
+    (found,) = reader.holding(["Price", "return", "sum", "price"], exclude=None, limit=5)
+    assert (found.path, found.text.split("\n")[0]) == ("shop/cart.py", "class Cart:")
+    assert reader.holding(["sum", "Price", "article"], exclude=None, limit=5) == []
+    assert reader.holding(["sum", "price"], exclude="shop/cart.py", limit=5) == []
+    assert reader.holding(["self", "x", '" OR price'], exclude=None, limit=0) == []
+    assert reader.holding(["self", "x"], exclude=None, limit=5) == []
+
+
 def test_the_file_that_asks_is_left_out(shop: Workspace, index: MakeIndex) -> None:
     found = index().reader.similar(["total_price", "Price"], exclude="shop/cart.py", limit=9)
     assert {chunk.chunk.path for chunk in found} == {"shop/money.py"}

@@ -39,6 +39,9 @@ function M.lines(why)
   else
     add('A suggestion of one %s was shown.', why.mode)
   end
+  if given(why.alsoAt) then
+    add('It also stands in %s.', why.alsoAt)
+  end
   if why.evaluated + why.reused + why.generated > 0 then
     add('Prompt: %d tokens reused, %d evaluated. Answer: %d tokens.', why.reused, why.evaluated, why.generated)
   end

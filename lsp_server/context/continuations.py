@@ -1,0 +1,320 @@
+"""What the repository itself goes on with, wherever the text before the cursor stands in it already: an n-gram cache.
+
+A place *says* how the text goes on when the last tokens before the cursor stand before it too. Places are looked for in
+the document and, through the index, in the rest of the repository; those that say the same are one continuation. Never
+reads the disk, never judges: how much a match is worth is the engine's question. Pure given the index, on the context
+thread, a few milliseconds.
+
+A token is a word, a number, one mark of punctuation or a line's end with the blank lines after it. Other white space
+is none, but indentation has to get deeper or shallower there where it does here.
+"""
+
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+import attrs
+
+from lsp_server.context.gather import Place
+from lsp_server.context.nearby import IDENTIFIER
+from lsp_server.context.secrets import redacted_parts
+from lsp_server.engine.protocol import Continuation
+from lsp_server.index.values import Chunk, IndexReader
+
+DEPTH = 16
+"""Tokens before the cursor that are compared: two or three lines of code."""
+
+LEAST = 2
+"""Tokens that have to agree; what follows one token anywhere says nothing."""
+
+LENGTHS = (12, 6, 4, 3, LEAST)
+"""Tokens that are searched for, in this order, until there are places enough."""
+
+ENOUGH = 8
+"""Places after which shorter matches are not looked for any more."""
+
+MOST_PLACES = 48
+"""Places looked at of one text; of more, those nearest to the cursor."""
+
+MOST_GROUPS = 8
+OWN_FILE = 4.0
+"""What a place in the document itself counts, against 1 of another file."""
+
+LONGEST_LINE = 200
+"""Characters of a line that are told; longer ones are data."""
+
+PHRASES = (5, 3, 2, 1)
+"""Identifiers before the cursor that the index is asked for, in this order, until there are chunks enough."""
+
+MOST_CHUNKS = 24
+_WINDOW = 1500
+"""Characters before the cursor in which its tokens lie."""
+
+_AROUND = 3000
+"""Characters before a place in which something may say that it is a secret."""
+
+_TOKEN = re.compile(r"\n\s*|\w+|[^\w\s]")
+_WORD = re.compile(r"\w+")
+
+
+@attrs.frozen
+class Attested:
+    """A continuation, and the place nearest to the cursor that says it: a path as in the index, a line from 0."""
+
+    continuation: Continuation
+    path: str
+    line: int
+
+
+def continuations(place: Place, reader: IndexReader | None, *, lines: int) -> tuple[Continuation, ...]:
+    """What follows at other places, at most `lines` lines of it, longest match first; see `attested`."""
+    return tuple(found.continuation for found in attested(place, reader, lines=lines))
+
+
+def attested(place: Place, reader: IndexReader | None, *, lines: int) -> tuple[Attested, ...]:
+    """The same with where it stands. Blocking, like the reader; without an index only the document is searched."""
+    return among(place, related(place, reader), lines=lines)
+
+
+def related(place: Place, reader: IndexReader | None) -> list[Chunk]:
+    """Pieces of other files in which the last identifiers before the cursor follow each other, as many as possible."""
+    found: dict[tuple[str, int], Chunk] = {}
+    identifiers = _Sought.of(place).identifiers
+    phrases = dict.fromkeys(identifiers[-length:] for length in PHRASES) if reader is not None else ()
+    for phrase in filter(None, phrases):
+        assert reader is not None
+        for chunk in reader.holding(list(phrase), exclude=place.path, limit=MOST_CHUNKS):
+            found.setdefault((chunk.path, chunk.line), chunk)
+        if len(found) >= MOST_CHUNKS:
+            break
+    return list(found.values())[:MOST_CHUNKS]
+
+
+def among(place: Place, chunks: Iterable[Chunk], *, lines: int) -> tuple[Attested, ...]:
+    """What the document and these pieces of other files say.
+
+    Texts have `\\n` line ends and end with one unless they were cut; their indentation is made to fit the cursor's. No
+    text holds anything that looks like a secret.
+    """
+    sought = _Sought.of(place)
+    if len(sought.tokens) < LEAST:
+        return ()
+    sources = [*_document(place), *map(_Source.of, chunks)]
+    groups: dict[str, list[_Said]] = {}
+    for said in _said(sought, sources, lines):
+        groups.setdefault(said.text, []).append(said)
+    ranked = sorted(map(_Group.of, groups.values()), key=lambda group: group.rank)
+    open_groups = (group for group in ranked if not any(said.is_secret() for said in group.places))
+    return tuple(group.attested() for group, _ in zip(open_groups, range(MOST_GROUPS), strict=False))
+
+
+@attrs.frozen
+class _Sought:
+    """What stands before the cursor. `half`: the last token is a word that the cursor touches, finished or not."""
+
+    tokens: tuple[str, ...]
+    half: bool
+    spaced: bool
+    """White space stands between the last token and the cursor: what follows there is told without its own."""
+    indentation: str
+    """Of the cursor's line, as far as it is typed."""
+    above: str
+    """Indentation of the line above the cursor's that is not blank."""
+    identifiers: tuple[str, ...]
+    """The last finished ones, nearest last."""
+
+    @classmethod
+    def of(cls, place: Place) -> "_Sought":
+        start = max(0, place.offset - _WINDOW)
+        before = place.text[start : place.offset]
+        if not start:
+            before = f"\n{before}"
+        tokens = _TOKEN.findall(before)[-DEPTH:]
+        half = bool(tokens) and before[-1:] == tokens[-1][-1] and _WORD.match(tokens[-1]) is not None
+        finished = before[: len(before) - len(tokens[-1])] if half else before
+        identifiers = [name for name in IDENTIFIER.findall(finished[-600:]) if len(name) > 1]
+        return cls(
+            tokens=tuple(_normal(token) for token in tokens),
+            half=half,
+            spaced=before[-1:].isspace(),
+            indentation=_indentation(before, len(before)),
+            above=_above(before, len(before)),
+            identifiers=tuple(identifiers[-max(PHRASES) :]),
+        )
+
+    @property
+    def begins_line(self) -> bool:
+        return self.tokens[-1] == "\n"
+
+    def pattern(self, length: int) -> re.Pattern[str]:
+        """Matches the last `length` tokens and ends where the text goes on."""
+        wanted = self.tokens[-length:]
+        said = [_first(wanted[0])]
+        for left, right in zip(wanted, wanted[1:], strict=False):
+            if left != "\n":
+                said.append(r"[^\S\n]+" if _WORD.match(left) and _WORD.match(right) else r"[^\S\n]*")
+            said.append(r"\n\s*" if right == "\n" else re.escape(right))
+        if self.spaced and not self.begins_line:
+            said.append(r"(?!\w)[^\S\n]*" if _WORD.match(wanted[-1]) else r"[^\S\n]*")
+        return re.compile("".join(said))
+
+    def matched(self, text: str, position: int) -> int:
+        """How many of the tokens stand before this position of another text."""
+        start = max(0, position - 400)
+        there = _TOKEN.findall(text[start:position])
+        if start:
+            del there[0]  # may be half a token
+        length = 0
+        for ours, theirs in zip(reversed(self.tokens), reversed(there), strict=False):
+            if ours != _normal(theirs):
+                break
+            length += 1
+        return length
+
+
+@attrs.frozen(eq=False)
+class _Source:
+    """A text to be searched: whole lines. `line` is the number of its first line in the file `path`."""
+
+    path: str
+    text: str
+    line: int
+    own: bool = False
+    below: bool = False
+    """In the document, below the cursor: what comes first is nearest."""
+
+    @classmethod
+    def of(cls, chunk: Chunk) -> "_Source":
+        # The line's end in front makes the first line like any other.
+        return cls(chunk.path, f"\n{chunk.text}", chunk.line - 1)
+
+
+@attrs.frozen
+class _Said:
+    """What one place says."""
+
+    text: str
+    source: _Source
+    position: int
+    matched: int
+
+    def is_secret(self) -> bool:
+        """Whether something in it is blanked in prompts, in the light of what stands before it."""
+        before = self.source.text[max(0, self.position - _AROUND) : self.position]
+        return redacted_parts((before, self.text))[1] != self.text
+
+
+@attrs.frozen
+class _Group:
+    """The places that say the same, the best first."""
+
+    places: tuple[_Said, ...]
+    count: float
+
+    @classmethod
+    def of(cls, places: list[_Said]) -> "_Group":
+        best = sorted(places, key=lambda said: (-said.matched, not said.source.own))
+        return cls(tuple(best), sum(OWN_FILE if said.source.own else 1.0 for said in places))
+
+    @property
+    def rank(self) -> tuple[int, float, str]:
+        return (-self.places[0].matched, -self.count, self.places[0].text)
+
+    def attested(self) -> Attested:
+        best = self.places[0]
+        line = best.source.line + best.source.text.count("\n", 0, best.position)
+        return Attested(Continuation(best.text, best.matched, self.count), best.source.path, line)
+
+
+def _document(place: Place) -> Iterator[_Source]:
+    """The document without the cursor's line: what is typed there is neither finished nor said elsewhere."""
+    start = place.text.rfind("\n", 0, place.offset) + 1
+    end = place.text.find("\n", place.offset)
+    yield _Source(place.path, "\n" + place.text[:start], -1, own=True)
+    if end >= 0:
+        yield _Source(place.path, place.text[end:], place.text.count("\n", 0, end), own=True, below=True)
+
+
+def _said(sought: _Sought, sources: list[_Source], lines: int) -> Iterator[_Said]:
+    """What every place says, the longest matches and, where these are few, shorter ones."""
+    places: list[tuple[_Source, int]] = []
+    for length in sorted({min(length, len(sought.tokens)) for length in LENGTHS}, reverse=True):
+        pattern = sought.pattern(length)
+        places = [(source, found.end()) for source in sources for found in _nearest(pattern, source)]
+        if len(places) >= ENOUGH:
+            break
+    for source, position in places:
+        text = _told(sought, source.text, position, lines)
+        if text is not None:
+            yield _Said(text, source, position, sought.matched(source.text, position))
+
+
+def _nearest(pattern: re.Pattern[str], source: _Source) -> Iterable[re.Match[str]]:
+    found = pattern.finditer(source.text)
+    return islice(found, MOST_PLACES) if source.below else deque(found, maxlen=MOST_PLACES)
+
+
+def _told(sought: _Sought, text: str, position: int, lines: int) -> str | None:
+    """What follows a position, indented as it has to be at the cursor; None where the indentation contradicts."""
+    there = _indentation(text, position)
+    here = sought.indentation
+    lead = ""
+    if sought.begins_line:
+        if position == len(text):
+            return None  # the cursor itself, or the end of a piece, which is not the end of its file
+        expected = _moved(sought.above, _above(text, position), there)
+        if expected is None or not expected.startswith(here):
+            return None
+        here, lead = expected, expected[len(here) :]
+    told: list[str] = []
+    start = position
+    while len(told) < lines and start < len(text):
+        end = text.find("\n", start)
+        end = len(text) if end < 0 else end
+        line = text[start:end].rstrip()
+        if told and line:
+            if not line.startswith(there):
+                break
+            line = here + line[len(there) :]
+        if len(line) > LONGEST_LINE:
+            return lead + "".join(told) + line[:LONGEST_LINE]
+        told.append(f"{line}\n")
+        start = end + 1
+    while len(told) > 1 and told[-1] == "\n":
+        told.pop()
+    return lead + "".join(told) if told else "\n"
+
+
+def _moved(above_here: str, above_there: str, there: str) -> str | None:
+    """The indentation that is to the line above as `there` is to the line above it; None where units differ."""
+    if there.startswith(above_there):
+        return above_here + there[len(above_there) :]
+    surplus = above_there.removeprefix(there)
+    return above_here.removesuffix(surplus) if above_here.endswith(surplus) else None
+
+
+def _indentation(text: str, position: int) -> str:
+    """Of the line that holds a position, as far as it stands before it."""
+    start = text.rfind("\n", 0, position) + 1
+    line = text[start:position]
+    return line[: len(line) - len(line.lstrip())]
+
+
+def _above(text: str, position: int) -> str:
+    """Indentation of the nearest line above the one that holds a position which is not blank."""
+    end = len(text[max(0, position - _WINDOW) : text.rfind("\n", 0, position) + 1].rstrip()) + max(
+        0, position - _WINDOW
+    )
+    return _indentation(text, end)
+
+
+def _first(token: str) -> str:
+    if token == "\n":
+        return r"\n\s*"
+    # Looking back comes last, so that the search is for plain text.
+    return rf"{re.escape(token)}(?<!\w{re.escape(token)})" if _WORD.match(token) else re.escape(token)
+
+
+def _normal(token: str) -> str:
+    return "\n" if token[0] == "\n" else token

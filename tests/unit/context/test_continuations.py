@@ -1,0 +1,110 @@
+"""What the repository goes on with at a place, shown on golden pages, and the promises of every answer."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lsp_server.context import continuations
+from lsp_server.context.continuations import ENOUGH, LONGEST_LINE, MOST_GROUPS, Attested, attested
+from lsp_server.context.gather import Place
+from tests.house import Golden, cursor, goldens
+from tests.unit.context.small_index import SmallIndex
+
+
+def place_of(page: Golden) -> tuple[Place, SmallIndex, int]:
+    """Every block with a path is a file; the one with `<CURSOR>` asks, for so many `lines`."""
+    files = {block.options["path"]: block.text for block in page.blocks if "path" in block.options}
+    own = next(path for path, text in files.items() if "<CURSOR>" in text)
+    options = next(block.options for block in page.blocks if block.options.get("path") == own)
+    text, offset = cursor(files[own])
+    files[own] = text
+    return Place(own, text, offset), SmallIndex(files), int(options.get("lines", "1"))
+
+
+def shown(found: tuple[Attested, ...]) -> str:
+    return "\n".join(
+        f"{each.path}:{each.line + 1}, {each.continuation.matched} tokens, {each.continuation.count:g}\n"
+        f"├{each.continuation.text}┤"
+        for each in found
+    )
+
+
+def told(marked: str, files: dict[str, str] | None = None, *, lines: int = 1) -> list[str]:
+    """The texts at `<CURSOR>`."""
+    text, offset = cursor(marked)
+    reader = SmallIndex(files) if files is not None else None
+    found = continuations.continuations(Place("own.py", text, offset), reader, lines=lines)
+    return [each.text for each in found]
+
+
+@pytest.mark.parametrize("page", goldens("continuations"), ids=lambda page: page.path.stem)
+def test_golden(page: Golden, update: bool) -> None:
+    """Each page shows one rule of what is told."""
+    place, reader, lines = place_of(page)
+    page.check(shown(attested(place, reader, lines=lines)), update=update)
+
+
+@pytest.mark.parametrize("page", goldens("continuations"), ids=lambda page: page.path.stem)
+@given(moved=st.integers(-200, 0), lines=st.integers(1, 6))
+@settings(max_examples=25, deadline=None)
+def test_every_answer_keeps_its_promises(page: Golden, moved: int, lines: int) -> None:
+    """Wherever it is asked: equal states have equal answers, the longest match first, whole short lines, no copies."""
+    place, reader, _ = place_of(page)
+    place = Place(place.path, place.text, max(0, place.offset + moved))
+    found = attested(place, reader, lines=lines)
+    assert found == attested(place, reader, lines=lines)
+    texts = [each.continuation.text for each in found]
+    assert len(set(texts)) == len(texts) <= MOST_GROUPS
+    matched = [each.continuation.matched for each in found]
+    assert matched == sorted(matched, reverse=True)
+    assert all(length >= continuations.LEAST for length in matched)
+    assert all(text.endswith("\n") and text.count("\n") <= lines for text in texts)
+
+
+def test_windows_line_ends_are_not_told() -> None:
+    """A document with them has the continuations of one without."""
+    text = (
+        "def f(x):\n    if check(x):\n        go(x)\n        stop(x)\n\n\ndef g(x):\n    if check(x):\n        <CURSOR>"
+    )
+    assert told(text, lines=2)[0] == "go(x)\n        stop(x)\n"
+    assert told(text.replace("\n", "\r\n"), lines=2) == told(text, lines=2)
+
+
+def test_a_long_line_is_cut() -> None:
+    """What is longer than a line of code is told without its end, and without what follows."""
+    row = "table = [" + "1, " * 200 + "]\n"
+    (text,) = told(f"{row}other = 2\n\ntable = [<CURSOR>", lines=3)
+    assert row.startswith(f"table = [{text}")
+    assert len(text) == LONGEST_LINE
+
+
+def test_the_end_of_a_line_is_told() -> None:
+    """Where nothing follows on the line there, nothing is what follows here."""
+    assert told("go(a)\nstop(a)\ngo(a)<CURSOR>\nend(a)\n") == ["\n"]
+
+
+def test_below_the_cursor_counts_too() -> None:
+    """Whoever writes a function above a similar one."""
+    assert told("first = make_point(<CURSOR>\n\nsecond = make_point(1, 2)\n") == ["1, 2)\n"]
+
+
+def test_an_identifier_is_no_part_of_another() -> None:
+    """`on` is not the end of `button`."""
+    assert told("button = red\n\non = <CURSOR>\n") == []
+
+
+def test_short_matches_are_looked_for_only_where_long_ones_are_few() -> None:
+    """Places enough that agree on much leave no room for those that agree on little."""
+    lines = "".join(f"    row = table.fetch(name, {number})\n" for number in range(ENOUGH))
+    texts = told(f"def f(table, name):\n{lines}    other.fetch(name, None)\n    row = table.fetch(name, <CURSOR>")
+    assert "None)\n" not in texts
+    assert len(texts) == MOST_GROUPS
+
+
+def test_without_an_index_the_document_is_enough() -> None:
+    """A file outside every folder, or an index that is being built."""
+    assert told("a = compute(1)\nb = compute(<CURSOR>") == ["1)\n"]
+
+
+def test_nothing_is_asked_of_an_empty_document() -> None:
+    assert told("<CURSOR>", {"a.py": "def f():\n    return 1\n"}) == []
