@@ -22,6 +22,7 @@ COMMANDS: Mapping[str, str] = {
     "why": "say what the last suggestion in an open editor was built from",
     "act": "carry out a code action at FILE:RANGE and print the diff",
     "index": "index a folder and say what was found and how long it took",
+    "origin": "name the training packages of the embedded model that a text repeats",
     "models": "find, import and choose models that are on this machine",
     "doctor": "check this machine and say what would make completion better",
     "bench": "replay an editing trace through the real server and measure",

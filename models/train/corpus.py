@@ -10,8 +10,9 @@ import hashlib
 import json
 import random
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -203,6 +204,34 @@ def _begin_worker(excluded: Excluded) -> None:
     _excluded = excluded
 
 
+def _in_workers(
+    doing: str,
+    work: Callable[..., None],
+    calls: Sequence[tuple[Any, ...]],
+    jobs: int,
+    excluded: Excluded = _excluded,
+) -> None:
+    """Does the calls in worker processes, or here where one job is asked for; an exception of one ends them all."""
+    with progress() as bar:
+        task = bar.add_task(doing, total=len(calls))
+        if jobs == 1:
+            _begin_worker(excluded)
+            for call in calls:
+                work(*call)
+                bar.advance(task)
+            return
+        # Not forked: the bar has a thread.
+        context = get_context("spawn")
+        with ProcessPoolExecutor(jobs, context, initializer=_begin_worker, initargs=(excluded,)) as workers:
+            try:
+                for done in as_completed([workers.submit(work, *call) for call in calls]):
+                    done.result()
+                    bar.advance(task)
+            except BaseException:
+                workers.shutdown(cancel_futures=True)
+                raise
+
+
 def _offer(entry: Entry, artefact: Path, not_under: frozenset[str], folder: Path, key: str) -> None:
     corpus_candidates.gather(entry, artefact, _excluded, not_under, folder, key)
 
@@ -215,19 +244,8 @@ def offer(
     place.mkdir(exist_ok=True)
     rules = digest(RULES, hashlib.sha256(excluded.runs.tobytes()).hexdigest(), sorted(not_under))
     largest_first = sorted(located.items(), key=lambda item: -item[1].stat().st_size)
-    with progress() as bar, ProcessPoolExecutor(jobs, initializer=_begin_worker, initargs=(excluded,)) as workers:
-        task = bar.add_task("filtering", total=len(located))
-        running = [
-            workers.submit(_offer, entry, path, not_under, place, digest(rules, entry.sha256))
-            for entry, path in largest_first
-        ]
-        try:
-            for done in as_completed(running):
-                done.result()
-                bar.advance(task)
-        except BaseException:
-            workers.shutdown(cancel_futures=True)
-            raise
+    calls = [(entry, path, not_under, place, digest(rules, entry.sha256)) for entry, path in largest_first]
+    _in_workers("filtering", _offer, calls, jobs, excluded)
     return {entry: corpus_candidates.facts_of(entry, place) for entry in located}
 
 
@@ -241,10 +259,7 @@ def write(
     """The stage's files; what an earlier run wrote for other packages goes."""
     place = folder / "packages"
     place.mkdir(exist_ok=True)
-    with progress() as bar, ProcessPoolExecutor(jobs) as workers:
-        task = bar.add_task("writing", total=len(chosen))
-        for _ in workers.map(_write_package, chosen, chosen.values(), [folder] * len(chosen)):
-            bar.advance(task)
+    _in_workers("writing", _write_package, [(entry, places, folder) for entry, places in chosen.items()], jobs)
     names = {f"{entry.key}.jsonl.gz" for entry in chosen}
     for path in place.iterdir():
         if path.name not in names:

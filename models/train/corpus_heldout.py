@@ -6,6 +6,9 @@ from pathlib import Path
 from models.train.fetch import Entry, canonical, read_manifest
 from models.train.stage import TrainingError
 
+_DEBIAN = {"python": "pypi", "node": "npm", "rust": "cargo"}
+"""The prefixes of Debian's source packages and the registries that they were taken from."""
+
 
 def read_heldout(path: Path) -> frozenset[tuple[str, str]]:
     """The (kind, canonical name) pairs of heldout.txt. Raises TrainingError where it cannot be read."""
@@ -21,9 +24,12 @@ def read_heldout(path: Path) -> frozenset[tuple[str, str]]:
 
 
 def is_held(entry: Entry, held: frozenset[tuple[str, str]]) -> bool:
-    """Whether the package may not be trained on; a kind `any` holds out every package that ends in the name."""
-    name = canonical(entry.name)
-    return (entry.kind, name) in held or ("any", name) in held or ("any", name.split("/")[-1]) in held
+    """Whether the package may not be trained on, whatever its version; Debian's copy of it is the same package."""
+    names = [(entry.kind, canonical(entry.name).split("/")[-1]), (entry.kind, canonical(entry.name))]
+    prefix, _, rest = canonical(entry.name).partition("-")
+    if entry.kind == "debian" and prefix in _DEBIAN:
+        names.append((_DEBIAN[prefix], rest))
+    return any(name in held or ("any", name[1]) in held for name in names)
 
 
 def beside(path: Path) -> Path:

@@ -98,6 +98,28 @@ def test_what_is_held_out_by_name_is_not_in_the_corpus(place: Place) -> None:
     assert list(place.texts("pypi-boats")) == ["boats/sail.py"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "name", "held"),
+    [
+        ("pypi", "Harbour", True),
+        ("npm", "harbour", False),
+        ("debian", "python-harbour", True),
+        ("debian", "rust-lighthouse", True),
+        ("npm", "@sea/lighthouse", True),
+        ("debian", "rust-json", False),
+        ("debian", "harbour", False),
+    ],
+)
+def test_a_package_is_held_out_under_every_name_it_has(place: Place, kind: str, name: str, held: bool) -> None:
+    assert is_held(Entry(kind, name, "1"), read_heldout(place.root / "heldout.txt")) == held
+
+
+def test_worker_processes_make_the_same_corpus(place: Place) -> None:
+    place.add("boats", {"boats/sail.py": source("sail")})
+    assert place.run("--jobs", "2") == 0
+    assert place.texts("pypi-boats") == {"boats/sail.py": source("sail")}
+
+
 def test_what_shares_text_with_held_out_or_evaluation_data_is_not_in_the_corpus(place: Place) -> None:
     (place.root / "evaluation" / "items.json").write_text(json.dumps([source("puzzle", 40)]))
     copied = source("other") + "\n".join(source("harbour", 40).split("\n")[20:50])

@@ -1,0 +1,139 @@
+"""Stage `fingerprint`: a compact n-gram fingerprint of exactly the text that was trained on.
+
+With it the product names the package of a suggestion that repeats 40 lexical tokens or more of a training file
+(`codehearth origin`); `lsp_server/modelstore/provenance.py` says how, and how lexical tokens relate to the model's.
+Reads the files that stage `pack` drew, writes `fingerprint.bin`; holds no source text.
+"""
+
+import argparse
+import gzip
+import json
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+
+from lsp_server.modelstore.provenance import FILE, RUN, WINDOW, Fingerprint, Hashes, kept, run_hashes, stored
+from models.train.corpus_tokens import token_hashes, without_header
+from models.train.fetch import Entry, sha256
+from models.train.stage import TrainingError, Workplace, console, progress, replacing
+
+STAGE = "fingerprint"
+MEGABYTES = 10.0
+MOST_PACKAGES = 4
+"""A run that more packages have is nobody's in particular: licences, idioms."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--sources", type=Path, help="the files that were drawn (default: those of stage `pack`)")
+    parser.add_argument("--into", type=Path, help="also copy the fingerprint into this folder, as models/embedded")
+    parser.add_argument(
+        "--most-packages",
+        type=int,
+        default=MOST_PACKAGES,
+        help="a run of tokens that more packages have is left out (default: %(default)s)",
+    )
+    parser.add_argument("--megabytes", type=float, default=MEGABYTES, help="size at most (default: %(default)s)")
+
+
+def run(arguments: argparse.Namespace, workplace: Workplace) -> None:
+    workplace.need("corpus")
+    if arguments.sources is None:
+        workplace.need("pack")
+    drawn = read_sources(arguments.sources or workplace.root / "pack" / "sources.jsonl.gz")
+    workplace.begin_again(STAGE)
+    described = _described(workplace.root / "corpus" / "packages.json")
+    unknown = sorted(set(drawn) - set(described))
+    if unknown:
+        raise TrainingError(
+            f"The training text has files of {unknown[0]}, which the corpus lacks.",
+            "Run `corpus` as it was run for the training, then this stage again.",
+        )
+    texts = workplace.root / "corpus" / "packages"
+    with progress() as bar:
+        names = bar.track(sorted(drawn), description="fingerprinting")
+        found = [package_hashes(texts / f"{name}.jsonl.gz", drawn[name]) for name in names]
+    packages = [described[package] for package in sorted(drawn)]
+    fingerprint = joined(packages, found, arguments.most_packages)
+    path = workplace.folder(STAGE) / FILE
+    with replacing(path) as temporary:
+        fingerprint.save(temporary)
+        size = temporary.stat().st_size
+        if size > arguments.megabytes * 1e6:
+            raise TrainingError(
+                f"The fingerprint has {size / 1e6:.1f} MB, more than {arguments.megabytes:g} MB.",
+                "Allow more with --megabytes, or leave out more with a smaller --most-packages.",
+            )
+    if arguments.into is not None:
+        arguments.into.mkdir(parents=True, exist_ok=True)
+        with replacing(arguments.into / FILE) as temporary:
+            temporary.write_bytes(path.read_bytes())
+    workplace.finish(
+        STAGE,
+        packages=len(packages),
+        files=sum(map(len, drawn.values())),
+        hashes=len(fingerprint.hashes),
+        left_out=sum(map(len, found)) - len(fingerprint.hashes),
+        bytes=size,
+        sha256=sha256(path),
+    )
+    console.print(f"{len(fingerprint.hashes):,} hashes of {len(packages)} packages, {size / 1e6:.1f} MB.")
+
+
+def read_sources(path: Path) -> dict[str, set[str]]:
+    """The paths of the drawn files by the key of their package. Raises TrainingError where they cannot be read."""
+    drawn: defaultdict[str, set[str]] = defaultdict(set)
+    try:
+        with gzip.open(path, "rt", encoding="utf-8") as lines:
+            for line in lines:
+                source = json.loads(line)
+                drawn[source["package"]].add(source["path"])
+    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+        raise TrainingError(
+            f"The list of training files {path.name} cannot be read.",
+            "Run `pack` again, or name another with --sources.",
+        ) from error
+    return dict(drawn)
+
+
+def package_hashes(path: Path, drawn: set[str]) -> Hashes:
+    """The kept hashes of a package's drawn files, each once. Raises TrainingError where a file is missing."""
+    found = [np.empty(0, np.uint64)]
+    left = set(drawn)
+    try:
+        with gzip.open(path, "rt", encoding="utf-8") as lines:
+            for file in map(json.loads, lines):
+                if file["path"] in left:
+                    left.discard(file["path"])
+                    runs = run_hashes(token_hashes(without_header(file["text"], file["path"])), RUN)
+                    found.append(stored(runs[kept(runs, WINDOW)]))
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise TrainingError(f"{path.name} of the corpus cannot be read.", "Run `corpus` again.") from error
+    if left:
+        raise TrainingError(
+            f"The training text has {min(left)} of {path.name.removesuffix('.jsonl.gz')}, which the corpus lacks.",
+            "Run `corpus` as it was run for the training, then this stage again.",
+        )
+    return np.unique(np.concatenate(found))
+
+
+def joined(packages: list[Entry], found: list[Hashes], most_packages: int) -> Fingerprint:
+    """One fingerprint of all packages, without what more than `most_packages` of them have."""
+    hashes = np.concatenate([np.empty(0, np.uint64), *found])
+    owners = np.repeat(np.arange(len(found), dtype=np.uint16), [len(part) for part in found])
+    order = np.lexsort((owners, hashes))
+    hashes, owners = hashes[order], owners[order]
+    _, places, counts = np.unique(hashes, return_inverse=True, return_counts=True)
+    rare = counts[places] <= most_packages
+    named = tuple((package.kind, package.name, package.version, package.licence) for package in packages)
+    return Fingerprint(named, hashes[rare], owners[rare])
+
+
+def _described(path: Path) -> dict[str, Entry]:
+    try:
+        listed = json.loads(path.read_text(encoding="utf-8"))
+        fields = ("kind", "name", "version", "licence")
+        entries = [Entry(*(str(package[field]) for field in fields)) for package in listed]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TrainingError("packages.json of the corpus cannot be read.", "Run `corpus` again.") from error
+    return {entry.key: entry for entry in entries}
