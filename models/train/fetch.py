@@ -179,23 +179,34 @@ def _batch(
         if ended.returncode == 0:
             try:
                 found = _moved(registry, entries, incoming, folder)
-            except TrainingError as problem:
+            except TrainingError as wrong:
                 if skip is None or len(entries) > 1:
                     raise
-                skip(entries[0], problem)
+                skip(entries[0], wrong)
                 return {}
             tell(len(entries))
             return found
-    if len(entries) > 1:  # find the one that is the matter
-        middle = len(entries) // 2
-        first = _batch(registry, entries[:middle], folder, tell, skip)
-        return first | _batch(registry, entries[middle:], folder, tell, skip)
     output = ended.stdout + ended.stderr
+    if len(entries) > 1:  # fetch the others, and find the one that is the matter
+        split = _blamed(registry, entries, output) or (entries[: len(entries) // 2], entries[len(entries) // 2 :])
+        found = _batch(registry, split[0], folder, tell, skip)
+        return found | _batch(registry, split[1], folder, tell, skip)
     problem = trouble(registry, entries[0], output)
     if skip is None or _NO_NETWORK.search(output) or _NO_ROOM.search(output):
         raise problem
     skip(entries[0], problem)
     return {}
+
+
+def _blamed(
+    registry: Registry, entries: Sequence[Entry], output: str
+) -> tuple[Sequence[Entry], Sequence[Entry]] | None:
+    """The entries without the one that a command said is absent, and that one; None where it named none."""
+    said = "\n".join(line for line in output.splitlines() if registry.absent.search(line))
+    for entry in entries:
+        if re.search(rf"(?<![\w.@/-]){re.escape(entry.name)}(?![\w-]|\.\w)", said):
+            return [other for other in entries if other is not entry], [entry]
+    return None
 
 
 def _moved(registry: Registry, entries: Sequence[Entry], incoming: Path, folder: Path) -> dict[Entry, Path]:

@@ -60,6 +60,27 @@ def test_a_missing_version_stops_with_a_sentence_and_the_others_are_kept(index: 
     assert had(folder) == ["boats-1.0-py3-none-any.whl"]
 
 
+def test_the_one_that_a_command_blames_is_left_out_at_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its command takes seconds: it is not asked again for every half of a batch."""
+    asked: list[int] = []
+
+    def blame(command: list[str], cwd: Path, **options: object) -> "subprocess.CompletedProcess[str]":
+        wanted = [word for word in command if word.startswith("lib-")]
+        asked.append(len(wanted))
+        for word in wanted:
+            wheel(cwd, word, "1.0", {})
+        bad = "lib-7" in wanted
+        return subprocess.CompletedProcess("pip", int(bad), "", "No matching distribution found for lib-7\n" * bad)
+
+    monkeypatch.setattr(subprocess, "run", blame)
+    left_out: list[str] = []
+    wanted = [Entry("pypi", f"lib-{number}", "") for number in range(20)]
+    found = fetch(wanted, folder, {"pypi": PyPI()}, ignore, lambda entry, problem: left_out.append(entry.name))
+    assert asked == [20, 19, 1]
+    assert left_out == ["lib-7"]
+    assert len(found) == 19
+
+
 def test_a_wrong_hash_stops_with_a_sentence_and_leaves_nothing(index: Path, folder: Path) -> None:
     boats = entry("pypi", "boats", "1.0", wheel(index, "boats", "1.0", {"boats.py": source("boats")}))
     with pytest.raises(TrainingError, match="does not have the hash of the manifest"):
