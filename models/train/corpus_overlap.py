@@ -88,14 +88,17 @@ def _runs_outside(tokens: Hashes, known: Hashes) -> Hashes:
     np.add.at(touched, begins + PASSAGE, -1)
     inside = np.concatenate([[0], np.cumsum(np.cumsum(touched) > 0)])
     runs = run_hashes(tokens, RUN)
-    return runs[inside[RUN : RUN + len(runs)] == inside[: len(runs)]]
+    outside: Hashes = runs[inside[RUN : RUN + len(runs)] == inside[: len(runs)]]
+    return outside
 
 
 def _among(values: Hashes, known: Hashes) -> NDArray[np.bool_]:
     """Which values are in the sorted ones."""
     if not len(known):
         return np.zeros(len(values), bool)
-    return known[np.minimum(np.searchsorted(known, values), len(known) - 1)] == values
+    places = np.minimum(np.searchsorted(known, values), len(known) - 1)
+    found: NDArray[np.bool_] = known[places] == values
+    return found
 
 
 def _texts(name: str, text: str) -> Iterator[tuple[str, str]]:

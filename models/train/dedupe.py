@@ -66,4 +66,5 @@ def _candidates(signatures: NDArray[np.uint64]) -> Iterator[NDArray[np.int64]]:
 def run_hashes_of_rows(rows: NDArray[np.uint64]) -> Hashes:
     """One hash for each row."""
     weights = run_hashes(np.arange(1, rows.shape[1] + 1, dtype=np.uint64), 1)
-    return (rows * (weights | np.uint64(1))).sum(axis=1, dtype=np.uint64)
+    values: Hashes = (rows * (weights | np.uint64(1))).sum(axis=1, dtype=np.uint64)
+    return values
