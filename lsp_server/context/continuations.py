@@ -12,7 +12,7 @@ is none, but indentation has to get deeper or shallower there where it does here
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import islice, pairwise
 
 import attrs
 
@@ -28,8 +28,8 @@ DEPTH = 16
 LEAST = 2
 """Tokens that have to agree; what follows one token anywhere says nothing."""
 
-LENGTHS = (12, 6, 4, 3, LEAST)
-"""Tokens that are searched for, in this order, until there are places enough."""
+LENGTHS = (6, 3, LEAST)
+"""Tokens that are searched for, in this order, until there are places enough: more steps find nothing more."""
 
 ENOUGH = 8
 """Places after which shorter matches are not looked for any more."""
@@ -47,15 +47,19 @@ LONGEST_LINE = 200
 PHRASES = (5, 3, 2, 1)
 """Identifiers before the cursor that the index is asked for, in this order, until there are chunks enough."""
 
-MOST_CHUNKS = 24
+MOST_CHUNKS = 12
+"""Twice as many, or all files, find the same (`models/evaluation/calibrate_continuations.py`)."""
+
 _WINDOW = 1500
 """Characters before the cursor in which its tokens lie."""
 
-_AROUND = 3000
-"""Characters before a place in which something may say that it is a secret."""
+_AROUND = 400
+"""Characters round a place in which something may say that it is a secret: a name, the lines of a key."""
 
 _TOKEN = re.compile(r"\n\s*|\w+|[^\w\s]")
 _WORD = re.compile(r"\w+")
+_LONG_RUN = re.compile(r"[\w+/=.~-]{15}")
+"""Whatever `secrets.py` knows has as many characters in a row; looking closer costs more than all the rest here."""
 
 
 @attrs.frozen
@@ -151,7 +155,7 @@ class _Sought:
         """Matches the last `length` tokens and ends where the text goes on."""
         wanted = self.tokens[-length:]
         said = [_first(wanted[0])]
-        for left, right in zip(wanted, wanted[1:], strict=False):
+        for left, right in pairwise(wanted):
             if left != "\n":
                 said.append(r"[^\S\n]+" if _WORD.match(left) and _WORD.match(right) else r"[^\S\n]*")
             said.append(r"\n\s*" if right == "\n" else re.escape(right))
@@ -201,8 +205,11 @@ class _Said:
 
     def is_secret(self) -> bool:
         """Whether something in it is blanked in prompts, in the light of what stands before it."""
+        if not _LONG_RUN.search(self.text):
+            return False
         before = self.source.text[max(0, self.position - _AROUND) : self.position]
-        return redacted_parts((before, self.text))[1] != self.text
+        after = self.source.text[self.position : self.position + len(self.text) + _AROUND]
+        return redacted_parts((before, after))[1] != after
 
 
 @attrs.frozen
@@ -303,10 +310,9 @@ def _indentation(text: str, position: int) -> str:
 
 def _above(text: str, position: int) -> str:
     """Indentation of the nearest line above the one that holds a position which is not blank."""
-    end = len(text[max(0, position - _WINDOW) : text.rfind("\n", 0, position) + 1].rstrip()) + max(
-        0, position - _WINDOW
-    )
-    return _indentation(text, end)
+    start = max(0, position - _WINDOW)
+    above = text[start : text.rfind("\n", 0, position) + 1].rstrip()
+    return _indentation(above, len(above))
 
 
 def _first(token: str) -> str:
