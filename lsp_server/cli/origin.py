@@ -50,13 +50,13 @@ def run(arguments: argparse.Namespace) -> int:
         output.emit_json({"tokens": tokens, "origins": [_described(text, origin) for origin in origins]})
         return 0
     out = output.console()
-    shortest = provenance.RUN + provenance.WINDOW - 1
     for origin in origins:
         first, last = _lines(text, origin)
         lines = f"Line {first} repeats text of" if first == last else f"Lines {first} to {last} repeat text of"
         out.print(f"{lines} {origin.name} {origin.version} ({origin.kind}), licence {origin.licence}.")
-    if tokens < shortest:
-        out.print(f"The text has {tokens} words and signs, and only repetitions of {shortest} or more are recognised.")
+    if tokens < fingerprint.shortest:
+        needed = f"only repetitions of {fingerprint.shortest} or more are recognised"
+        out.print(f"The text has {tokens} words and signs, and {needed}.")
     elif not origins:
         out.print(f"Repeats none of the {len(fingerprint.packages)} packages that the embedded model learnt from.")
     return 0

@@ -18,6 +18,7 @@ import zlib
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import attrs
 import numpy as np
@@ -33,13 +34,13 @@ TOKEN = re.compile(r"\w+|[-=*#~+_.]{4,}|[^\w\s]")
 RUN = 20
 """Tokens of the runs that are hashed."""
 WINDOW = 21
-"""Neighbouring runs of which one is kept: RUN + WINDOW - 1 tokens are always found."""
+"""Neighbouring runs of which one is kept: a repetition of RUN + WINDOW - 1 tokens is always found."""
 
 FILE = "fingerprint.bin"
 FORMAT = 1
 HIGH_BITS = 20
-LOW_BITS = 16
-"""A stored hash has 36 bits: 20 by its place in a table of counts, 16 as a number."""
+LOW_BITS = 13
+"""A stored hash has 33 bits: 20 by its place in a table of counts, 13 as a number."""
 
 _BASE = 0x9E3779B97F4A7C15  # odd, so it has an inverse modulo 2**64
 
@@ -66,8 +67,14 @@ class Fingerprint:
     packages: tuple[tuple[str, str, str, str], ...]
     """(kind, name, version, licence), by number."""
     hashes: Hashes
-    """36 bits of each, ascending."""
+    """33 bits of each, ascending."""
     owners: NDArray[np.uint16]
+    window: int = WINDOW
+
+    @property
+    def shortest(self) -> int:
+        """Tokens of a repetition that is always found."""
+        return RUN + self.window - 1
 
     def save(self, path: Path) -> None:
         """Writes the file: a zip archive of three arrays and the packages."""
@@ -75,15 +82,14 @@ class Fingerprint:
         counts = np.bincount(high.astype(np.int64), minlength=1 << HIGH_BITS)
         assert len(counts) == 1 << HIGH_BITS
         assert counts.max(initial=0) < 1 << 16
-        low = (self.hashes & np.uint64((1 << LOW_BITS) - 1)).astype("<u2")
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-            stated = {"format": FORMAT, "run": RUN, "window": WINDOW, "packages": self.packages}
+            stated = {"format": FORMAT, "run": RUN, "window": self.window, "packages": self.packages}
             # One date for every file: equal fingerprints are equal bytes.
             for name, content in (
                 ("about.json", json.dumps(stated).encode()),
-                ("counts", counts.astype("<u2").view(np.uint8).reshape(-1, 2).T.tobytes()),
-                ("low", low.tobytes()),
-                ("owners", self.owners.astype("<u2").view(np.uint8).reshape(-1, 2).T.tobytes()),
+                ("counts", _bytes(counts)),
+                ("low", _bytes(self.hashes & np.uint64((1 << LOW_BITS) - 1))),
+                ("owners", _bytes(self.owners)),
             ):
                 archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED, 9)
 
@@ -93,11 +99,9 @@ class Fingerprint:
         try:
             with zipfile.ZipFile(path) as archive:
                 stated = json.loads(archive.read("about.json"))
-                if (stated["format"], stated["run"], stated["window"]) != (FORMAT, RUN, WINDOW):
+                if (stated["format"], stated["run"]) != (FORMAT, RUN):
                     raise ValueError("another format")
-                counts = _words(archive.read("counts"))
-                low = np.frombuffer(archive.read("low"), "<u2")
-                owners = _words(archive.read("owners"))
+                counts, low, owners = (_words(archive.read(name)) for name in ("counts", "low", "owners"))
             high = np.repeat(np.arange(1 << HIGH_BITS, dtype=np.uint64), counts)
             if not len(high) == len(low) == len(owners):
                 raise ValueError("arrays of different lengths")
@@ -108,7 +112,7 @@ class Fingerprint:
             raise ServerError(
                 f"The fingerprint of the training text, {path.name}, cannot be read.", "Install codehearth again."
             ) from error
-        return cls(packages, (high << np.uint64(LOW_BITS)) | low, owners)
+        return cls(packages, (high << np.uint64(LOW_BITS)) | low, owners, int(stated["window"]))
 
     def origins(self, text: str) -> list[Origin]:
         """The packages that the text repeats, those with most of it first; [] where it repeats none."""
@@ -116,7 +120,7 @@ class Fingerprint:
         tokens = token_hashes(token.group() for token in found)
         runs = run_hashes(tokens, RUN)
         shared: dict[int, list[int]] = {}
-        for place in kept(runs, WINDOW):
+        for place in kept(runs, self.window):
             value = stored(runs[place : place + 1])[0]
             first, last = np.searchsorted(self.hashes, [value, value + np.uint64(1)])
             for owner in self.owners[first:last].tolist():
@@ -176,8 +180,12 @@ def kept(runs: Hashes, window: int) -> NDArray[np.int64]:
 
 
 def stored(runs: Hashes) -> Hashes:
-    """What a fingerprint holds of hashes: 36 bits, mixed once more, because kept hashes are small ones."""
+    """What a fingerprint holds of hashes: 33 bits, mixed once more, because kept hashes are small ones."""
     return mixed(runs) >> np.uint64(64 - HIGH_BITS - LOW_BITS)
+
+
+def _bytes(numbers: NDArray[Any]) -> bytes:
+    return numbers.astype("<u2").view(np.uint8).reshape(-1, 2).T.tobytes()
 
 
 def _words(content: bytes) -> NDArray[np.uint16]:

@@ -33,6 +33,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=MOST_PACKAGES,
         help="a run of tokens that more packages have is left out (default: %(default)s)",
     )
+    parser.add_argument(
+        "--window",
+        type=int,
+        default=WINDOW,
+        help=f"of so many neighbouring runs one is kept, and repetitions of {RUN - 1} tokens more than that are found "
+        "(default: %(default)s; a longer one makes the fingerprint of a large corpus fit)",
+    )
     parser.add_argument("--megabytes", type=float, default=MEGABYTES, help="size at most (default: %(default)s)")
 
 
@@ -52,9 +59,10 @@ def run(arguments: argparse.Namespace, workplace: Workplace) -> None:
     texts = workplace.root / "corpus" / "packages"
     with progress() as bar:
         names = bar.track(sorted(drawn), description="fingerprinting")
-        found = [package_hashes(texts / f"{name}.jsonl.gz", drawn[name]) for name in names]
-    packages = [described[package] for package in sorted(drawn)]
-    fingerprint = joined(packages, found, arguments.most_packages)
+        found = [package_hashes(texts / f"{name}.jsonl.gz", drawn[name], arguments.window) for name in names]
+    largest_first = sorted(zip(sorted(drawn), found, strict=True), key=lambda pair: -len(pair[1]))  # compresses better
+    packages = [described[name] for name, _ in largest_first]
+    fingerprint = joined(packages, [hashes for _, hashes in largest_first], arguments.most_packages, arguments.window)
     path = workplace.folder(STAGE) / FILE
     with replacing(path) as temporary:
         fingerprint.save(temporary)
@@ -62,7 +70,7 @@ def run(arguments: argparse.Namespace, workplace: Workplace) -> None:
         if size > arguments.megabytes * 1e6:
             raise TrainingError(
                 f"The fingerprint has {size / 1e6:.1f} MB, more than {arguments.megabytes:g} MB.",
-                "Allow more with --megabytes, or leave out more with a smaller --most-packages.",
+                "Allow more with --megabytes, or look for longer repetitions only with a larger --window.",
             )
     if arguments.into is not None:
         arguments.into.mkdir(parents=True, exist_ok=True)
@@ -74,6 +82,7 @@ def run(arguments: argparse.Namespace, workplace: Workplace) -> None:
         files=sum(map(len, drawn.values())),
         hashes=len(fingerprint.hashes),
         left_out=sum(map(len, found)) - len(fingerprint.hashes),
+        window=arguments.window,
         bytes=size,
         sha256=sha256(path),
     )
@@ -96,7 +105,7 @@ def read_sources(path: Path) -> dict[str, set[str]]:
     return dict(drawn)
 
 
-def package_hashes(path: Path, drawn: set[str]) -> Hashes:
+def package_hashes(path: Path, drawn: set[str], window: int = WINDOW) -> Hashes:
     """The kept hashes of a package's drawn files, each once. Raises TrainingError where a file is missing."""
     found = [np.empty(0, np.uint64)]
     left = set(drawn)
@@ -106,7 +115,7 @@ def package_hashes(path: Path, drawn: set[str]) -> Hashes:
                 if file["path"] in left:
                     left.discard(file["path"])
                     runs = run_hashes(token_hashes(without_header(file["text"], file["path"])), RUN)
-                    found.append(stored(runs[kept(runs, WINDOW)]))
+                    found.append(stored(runs[kept(runs, window)]))
     except (OSError, ValueError, KeyError, EOFError) as error:
         raise TrainingError(f"{path.name} of the corpus cannot be read.", "Run `corpus` again.") from error
     if left:
@@ -117,7 +126,7 @@ def package_hashes(path: Path, drawn: set[str]) -> Hashes:
     return np.unique(np.concatenate(found))
 
 
-def joined(packages: list[Entry], found: list[Hashes], most_packages: int) -> Fingerprint:
+def joined(packages: list[Entry], found: list[Hashes], most_packages: int, window: int = WINDOW) -> Fingerprint:
     """One fingerprint of all packages, without what more than `most_packages` of them have."""
     hashes = np.concatenate([np.empty(0, np.uint64), *found])
     owners = np.repeat(np.arange(len(found), dtype=np.uint16), [len(part) for part in found])
@@ -126,7 +135,7 @@ def joined(packages: list[Entry], found: list[Hashes], most_packages: int) -> Fi
     _, places, counts = np.unique(hashes, return_inverse=True, return_counts=True)
     rare = counts[places] <= most_packages
     named = tuple((package.kind, package.name, package.version, package.licence) for package in packages)
-    return Fingerprint(named, hashes[rare], owners[rare])
+    return Fingerprint(named, hashes[rare], owners[rare], window)
 
 
 def _described(path: Path) -> dict[str, Entry]:

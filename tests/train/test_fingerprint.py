@@ -81,11 +81,19 @@ def test_a_text_of_two_packages_names_both_and_one_of_many_packages_none(place: 
 
 
 def test_other_text_is_rarely_named(place: Workplace) -> None:
-    """36 bits: 4 of 100,000 kept hashes hit one of 2.7 million by chance, so of these few none does."""
+    """33 bits: 4 of 10,000 kept hashes hit one of 2.7 million by chance, so of these few none does."""
     drawn = random.Random(0)
     corpus(place, {"boats": {"a.py": words("boat", 0, 9000)}}, {"boats": ["a.py"]})
     fingerprint = made(place)
     assert names(fingerprint, " ".join(f"other{drawn.randrange(10**6)}" for _ in range(20_000))) == []
+
+
+def test_a_longer_window_finds_longer_repetitions_with_fewer_hashes(place: Workplace) -> None:
+    corpus(place, {"boats": {"a.py": words("boat", 0, 3000)}}, {"boats": ["a.py"]})
+    whole, sparse = made(place), made(place, "--window", "81")
+    assert sparse.shortest == 100
+    assert len(sparse.hashes) < len(whole.hashes) / 3
+    assert all(names(sparse, words("boat", start, 100)) == ["boats"] for start in range(0, 2900, 13))
 
 
 def test_equal_text_makes_equal_bytes(place: Workplace) -> None:
