@@ -2,7 +2,14 @@
 
 With it the product names the package of a suggestion that repeats 40 lexical tokens or more of a training file
 (`codehearth origin`); `lsp_server/modelstore/provenance.py` says how, and how lexical tokens relate to the model's.
-Reads the files that stage `pack` drew, writes `fingerprint.bin`; holds no source text.
+Reads the files that stage `pack` drew, writes `fingerprint.bin`; holds no source text. What the files only lent to
+prompts as related code is in it where it was drawn itself.
+
+Measured with the fingerprint of 17,650 files of Python (3.6 million hashes, 9.7 MB): of pieces of 40, 60, 100 and 200
+tokens of packages that were never trained on, 0.4 %, 0.7 %, 1.5 % and 3.0 % are named. About half of these are chance
+(33 bits a hash), the others do repeat 20 to 39 tokens, mostly imports and phrases. Of pieces of 40 tokens of the
+training text (without leading comments) all are named, but for what more than four packages have. The stage measures
+the first on the held-out packages each time and keeps it in its receipt.
 """
 
 import argparse
@@ -14,8 +21,10 @@ from pathlib import Path
 import numpy as np
 
 from lsp_server.modelstore.provenance import FILE, RUN, WINDOW, Fingerprint, Hashes, kept, run_hashes, stored
+from models.train.corpus_sources import sources
 from models.train.corpus_tokens import token_hashes, without_header
 from models.train.fetch import Entry, sha256
+from models.train.fingerprint_check import share_named
 from models.train.stage import TrainingError, Workplace, console, progress, replacing
 
 STAGE = "fingerprint"
@@ -72,6 +81,9 @@ def run(arguments: argparse.Namespace, workplace: Workplace) -> None:
                 f"The fingerprint has {size / 1e6:.1f} MB, more than {arguments.megabytes:g} MB.",
                 "Allow more with --megabytes, or look for longer repetitions only with a larger --window.",
             )
+    shares = share_named(
+        fingerprint, heldout_texts(workplace.root / "corpus" / "artefacts" / "heldout"), arguments.seed
+    )
     if arguments.into is not None:
         arguments.into.mkdir(parents=True, exist_ok=True)
         with replacing(arguments.into / FILE) as temporary:
@@ -83,10 +95,13 @@ def run(arguments: argparse.Namespace, workplace: Workplace) -> None:
         hashes=len(fingerprint.hashes),
         left_out=sum(map(len, found)) - len(fingerprint.hashes),
         window=arguments.window,
+        heldout_pieces_named=shares,
         bytes=size,
         sha256=sha256(path),
     )
     console.print(f"{len(fingerprint.hashes):,} hashes of {len(packages)} packages, {size / 1e6:.1f} MB.")
+    for tokens, share in shares.items():
+        console.print(f"Of pieces of {tokens} tokens of held-out packages {share:.2%} are named.")
 
 
 def read_sources(path: Path) -> dict[str, set[str]]:
@@ -103,6 +118,13 @@ def read_sources(path: Path) -> dict[str, set[str]]:
             "Run `pack` again, or name another with --sources.",
         ) from error
     return dict(drawn)
+
+
+def heldout_texts(folder: Path) -> list[str]:
+    """The Python of the held-out wheels that stage `corpus` has fetched; [] where it came as a bundle."""
+    wheels = [Entry("pypi", path.name, "") for path in sorted(folder.glob("*.whl"))]
+    files = [file for wheel in wheels for file in sources(wheel, folder / wheel.name)]
+    return [without_header(raw.decode("utf-8", "replace"), path) for path, raw in files]
 
 
 def package_hashes(path: Path, drawn: set[str], window: int = WINDOW) -> Hashes:

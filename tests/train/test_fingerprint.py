@@ -11,7 +11,7 @@ import pytest
 from lsp_server.modelstore.provenance import FILE, Fingerprint
 from models.train.__main__ import main
 from models.train.stage import Workplace
-from tests.train.artefacts import source
+from tests.train.artefacts import source, wheel
 
 
 def corpus(place: Workplace, packages: Mapping[str, Mapping[str, str]], drawn: Mapping[str, list[str]]) -> None:
@@ -94,6 +94,17 @@ def test_a_longer_window_finds_longer_repetitions_with_fewer_hashes(place: Workp
     assert sparse.shortest == 100
     assert len(sparse.hashes) < len(whole.hashes) / 3
     assert all(names(sparse, words("boat", start, 100)) == ["boats"] for start in range(0, 2900, 13))
+
+
+def test_the_share_of_held_out_text_that_is_named_is_measured(place: Workplace) -> None:
+    """Half of the held-out text is a copy here."""
+    corpus(place, {"boats": {"a.py": words("boat", 0, 600)}}, {"boats": ["a.py"]})
+    held = {"held/a.py": words("boat", 0, 600), "held/b.py": words("other", 0, 600)}
+    wheel(place.folder("corpus") / "artefacts" / "heldout", "held", "1.0", held)
+    made(place)
+    shares = json.loads((place.root / "fingerprint" / "receipt.json").read_text())["heldout_pieces_named"]
+    assert set(shares) == {"40", "60", "100", "200"}
+    assert all(0.45 < share < 0.55 for share in shares.values())
 
 
 def test_equal_text_makes_equal_bytes(place: Workplace) -> None:
