@@ -33,6 +33,8 @@ HERE = Path(__file__).parent
 RULES = 2
 """Counts up when a rule of the filters changes: candidates made by older rules are made again."""
 VALID_PERCENT = 1
+ANYBODY_S = {"test", "tests", "docs", "examples", "benchmarks", "scripts", "tools", "src", "lib"}
+"""Folders of wheels that are no import packages."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -181,7 +183,8 @@ def exclusions(
     located = locate(pinned, place, "fetching what is held out")
     texts = [(path, raw.decode("utf-8", "replace")) for item in located.items() for path, raw in sorted(sources(*item))]
     modules = {name for kind, name in held if kind == "stdlib"}
-    own = {path.split("/")[0].removesuffix(".py") for path, _ in texts if "/" in path} - {"test", "tests"}
+    python = [item for item in located.items() if item[0].kind == "pypi"]
+    own = {path.split("/")[0] for item in python for path, _ in sources(*item) if "/" in path} - ANYBODY_S
     library = standard_library()[1]
     for module in sorted(modules):
         files = [library / f"{module}.py", *sorted((library / module).rglob("*.py"))]

@@ -54,7 +54,7 @@ def gather(entry: Entry, artefact: Path, excluded: Excluded, not_under: frozense
         gzip.open(texts_path, "wt", COMPRESSION, encoding="utf-8") as out,
     ):
         for path, raw in sorted(sources(entry, artefact)):
-            if path.split("/")[0].removesuffix(".py") in not_under:
+            if entry.kind in {"pypi", "stdlib"} and path.split("/")[0].removesuffix(".py") in not_under:
                 verdicts["held out"] += 1
                 continue
             verdict, text = judged(path, raw)

@@ -95,7 +95,7 @@ class Debian:
     """
 
     kind: str = "debian"
-    absent: re.Pattern[str] = re.compile(r"Unable to find a source package|Can not find version|not found")
+    absent: re.Pattern[str] = re.compile(r"Unable to find a source package|Can not find version|404 +Not Found")
     sources: tuple[Path, ...] = (Path("/etc/apt/sources.list"), Path("/etc/apt/sources.list.d"))
 
     def prepare(self, folder: Path) -> None:

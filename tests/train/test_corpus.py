@@ -253,15 +253,19 @@ def test_a_full_disk_stops_with_a_sentence_and_no_receipt(
 
 
 def test_npm_and_debian_packages_join_the_corpus(place: Place) -> None:
-    files = {"src/sail.ts": source("sail"), "dist/sail.js": source("dist"), "index.d.ts": source("types")}
+    files = {
+        "src/sail.ts": source("sail", 30),
+        "harbour/deck.js": source("deck"),
+        "dist/sail.js": source("dist"),
+        "index.d.ts": source("types"),
+    }
     npm = npm_tarball(place.artefacts, "@harbour/boats", "1.0.0", files)
-    write_manifest(place.root / "heldout.jsonl", read_manifest(place.root / "heldout.jsonl"))
     rules = "Format: https://example.invalid/\n\nFiles: *\nLicense: Expat\n\nFiles: gpl/* oar?.c\nLicense: GPL-2+\n"
     files = {"sail.c": source("mast"), "gpl/deep/x.c": source("gpl"), "oar1.c": source("oar"), "doc.md": source("doc")}
     debian = debian_source(place.artefacts, "boats", "1.0", files, rules)
     place.entries = [entry("npm", "@harbour/boats", "1.0.0", npm), entry("debian", "boats", "1.0-1", debian)]
     assert place.run() == 0
-    assert list(place.texts("npm-harbour-boats")) == ["src/sail.ts"]
+    assert list(place.texts("npm-harbour-boats")) == ["harbour/deck.js", "src/sail.ts"]
     assert list(place.texts("debian-boats")) == ["sail.c"]
     assert {name: package["language"] for name, package in place.described().items()} == {
         "@harbour/boats": "typescript",
