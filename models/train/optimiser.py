@@ -69,13 +69,12 @@ class Muon(torch.optim.Optimizer):
 def optimisers(
     model: nn.Module, matrix_rate: float, other_rate: float, weight_decay: float = 0.0
 ) -> list[torch.optim.Optimizer]:
-    """Muon for the blocks' matrices, Adam for embeddings and norms."""
+    """Muon for the blocks' matrices, Adam for embedding and norms. The decay is decoupled, and spares the norms."""
     matrices: list[nn.Parameter] = []
-    others: list[nn.Parameter] = []
+    embeddings: list[nn.Parameter] = []
+    norms: list[nn.Parameter] = []
     for name, parameter in model.named_parameters():
-        (matrices if parameter.dim() == 2 and not name.startswith("embed.") else others).append(parameter)
-    fused = all(parameter.device.type in ("cpu", "cuda") for parameter in others)
-    return [
-        Muon(matrices, matrix_rate, weight_decay),
-        torch.optim.Adam(others, lr=other_rate, betas=(0.9, 0.95), fused=fused),
-    ]
+        (norms if parameter.dim() < 2 else embeddings if name.startswith("embed.") else matrices).append(parameter)
+    groups = [{"params": embeddings, "weight_decay": weight_decay}, {"params": norms, "weight_decay": 0.0}]
+    adam = torch.optim.AdamW(groups, lr=other_rate, betas=(0.9, 0.95), fused=True)
+    return [Muon(matrices, matrix_rate, weight_decay), adam]

@@ -354,7 +354,9 @@ class Trainer:
             kept = self._read(self.folder / STABLE)
         self.model.load_state_dict(kept["model"])
         for optimiser, state in zip(self._optimisers, kept["optimisers"], strict=True):
-            optimiser.load_state_dict(state)
+            # The rates and decays are the recipe's, which may have been changed for the rest of the schedule.
+            groups = optimiser.state_dict()["param_groups"]
+            optimiser.load_state_dict({"state": state["state"], "param_groups": groups})
         self._average = {name: value.to(self.device) for name, value in kept["average"].items()}
         self.progress = Progress(**kept["progress"])
         console.print(f"Going on at step {self.progress.step}, after {self.progress.seconds / 60:.1f} minutes.")
