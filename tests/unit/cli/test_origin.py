@@ -38,6 +38,16 @@ def test_a_repetition_is_named_with_lines_and_licence(tmp_path: Path, capsys: py
     assert said.endswith("repeat text of boats 1.0 (pypi), licence MIT.\n")
 
 
+def test_a_single_hash_in_common_is_told_with_care(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fingerprint = provenance.shipped(store.embedded())
+    assert fingerprint is not None
+    texts = (" ".join(f"boat{number}" for number in range(first, first + 40)) for first in range(100))
+    text = next(text for text in texts if [origin.runs for origin in fingerprint.origins(text)] == [1])
+    (tmp_path / "a.py").write_text(text)
+    assert main.main(["origin", str(tmp_path / "a.py")]) == 0
+    assert capsys.readouterr().out == "Line 1 may repeat text of boats 1.0 (pypi), licence MIT.\n"
+
+
 def test_text_of_one_s_own_repeats_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "a.py").write_text(words("ours", 200))
     assert main.main(["origin", str(tmp_path / "a.py")]) == 0
