@@ -11,7 +11,7 @@ import lzma
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from models.train.corpus_candidates import COMPRESSION
 from models.train.fetch import sha256
@@ -32,7 +32,8 @@ def write(corpus: Path, bundle: Path, part_bytes: int = PART_BYTES) -> None:
         for left in bundle.glob("corpus.tar.xz.*"):
             left.unlink()
         parts = _Parts(bundle, part_bytes)
-        with progress() as bar, lzma.open(parts, "wb") as packed, tarfile.open(fileobj=packed, mode="w|") as archive:
+        joint = cast(IO[bytes], parts)
+        with progress() as bar, lzma.open(joint, "wb") as packed, tarfile.open(fileobj=packed, mode="w|") as archive:
             task = bar.add_task("packing", total=len(paths))
             for path in paths:  # not as gzip: xz finds more in the text itself
                 _add(archive, f"{_PACKAGES}/{path.name.removesuffix('.gz')}", gzip.decompress(path.read_bytes()))

@@ -82,9 +82,10 @@ def facts_of(entry: Entry, folder: Path) -> Candidates:
     try:
         with np.load(folder / f"{entry.key}.npz") as stored:
             facts, verdicts = json.loads(str(stored["facts"]))
-            columns = list(zip(*facts, strict=True)) or [(), (), (), ()]
-            return Candidates(*map(list, columns), stored["signatures"], verdicts)  # type: ignore[arg-type]
-    except (OSError, ValueError, KeyError) as error:
+            paths, languages, characters, exact = zip(*facts, strict=True) if facts else ([], [], [], [])
+            signatures = stored["signatures"]
+            return Candidates(list(paths), list(languages), list(characters), list(exact), signatures, verdicts)
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise _damaged(entry) from error
 
 
