@@ -48,7 +48,8 @@ def split(model: Path, folder: Path, notes: dict[str, Any], part_bytes: int = PA
         raise disk_trouble(error, folder) from error
     size = model.stat().st_size
     need_room(folder, size)
-    whole, parts = hashlib.sha256(), []
+    whole = hashlib.sha256()
+    parts: list[Part] = []
     with model.open("rb") as source:
         while piece := source.read(part_bytes):
             path = folder / f"{model.name}.part-{len(parts) + 1:03}"
