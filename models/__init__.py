@@ -1,1 +1,1 @@
-"""The embedded model: the file, its card, and everything that makes and measures it. Nothing here runs in the product."""
+"""The embedded model: the file, its card, and what makes and measures it. Nothing here runs in the product."""
