@@ -193,7 +193,9 @@ class CompletionService:
         ledger.account(flight)
         if flight.reason in ("superseded", "cancelled", "deadline"):
             return ledger.silent("deadline" if flight.reason == "deadline" else "superseded")
-        return await self._finished(ledger, flight, flight.text[len(ticket.typed) :], tree)
+        # An answer as long as it may be has not come to its end: models that lose themselves repeat for ever.
+        text = _whole_lines(flight) if flight.reason == "length" else flight.text
+        return await self._finished(ledger, flight, text[len(ticket.typed) :], tree)
 
     async def _late(self, ticket: "_Ticket") -> Answer:
         """At the deadline: the whole lines that a block has by then, else why there is nothing."""
@@ -358,7 +360,7 @@ class _Shown:
 
 
 def _whole_lines(flight: Flight) -> str:
-    """Of a block that is being written, what will not change any more."""
+    """Of a block whose end is not known, what will not change any more; of a line nothing."""
     return flight.text[: max(flight.text.rfind("\n"), 0)] if flight.mode == "block" else ""
 
 

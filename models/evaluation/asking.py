@@ -106,7 +106,8 @@ def ask(
     )
     whole_line = case.opened.hole.kind == "line"  # the engine stops at its end; what the product cuts is seen below
     written = model.write(request, None if whole_line else case.stop().feed)
-    inserted = case.inserted(case.cut(written.text))
+    whole = written.text if written.reason != "length" else written.text[: max(written.text.rfind("\n"), 0)]
+    inserted = case.inserted(case.cut(whole)) if whole else ""
     seen = "".join(segment.text for segment in segments if not segment.special)
     return Asked(written, inserted, case.shown(inserted, written.logprob), seen, steps)
 
