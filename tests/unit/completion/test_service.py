@@ -630,3 +630,20 @@ def _flying_text(editor: Editor) -> str:
     """What has been generated so far: the test waits for it instead of sleeping."""
     flight = editor.service._flights.get("file:///project/a.py")
     return flight.text if flight is not None else ""
+
+
+ENDLESS = " + ".join(f"part_{number}" for number in range(100))
+
+
+async def test_a_line_that_does_not_end_is_not_shown(opened: Open) -> None:
+    """A model that has lost itself goes on until its answer is as long as it may be."""
+    editor = opened("total = <CURSOR>\n", FakeEngine([ENDLESS]))
+    answer = await editor.answer(automatic=False)
+    assert answer.items == ()
+
+
+async def test_of_a_block_that_does_not_end_whole_lines_are_shown(opened: Open) -> None:
+    """What was cut off in the middle of a line goes; the lines above it are finished."""
+    editor = opened("def run():\n    <CURSOR>\n", FakeEngine([f"first()\n    total = {ENDLESS}"]))
+    answer = await editor.answer(automatic=False)
+    assert [item.text for item in answer.items] == ["first()"]
