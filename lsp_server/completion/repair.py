@@ -6,10 +6,11 @@ Errors are counted by parsing the document with the answer in it, so they cost u
 import re
 
 from lsp_server.completion.brackets import BRACKETS, LONG, Mark, close
-from lsp_server.completion.place import indentation, is_opener
+from lsp_server.completion.place import indentation, is_opener, width
 from lsp_server.completion.situation import Quiet, Situation
 
 _GOES_ON = re.compile(r"(?:[(\[{,.=+\-*/%&|^<>?:\\]|=>|\b(?:and|or|not|in|is|if|else|return|new|await|typeof))\s*$")
+_NEXT_LINE = re.compile(r"[^\n]*\n(?:[^\S\n]*\n)*(?P<indentation>[^\S\n]*)\S")
 _LARGEST = 400_000
 """Characters from which a parse per answer takes too long (an edit at the top of 750 kB: 13 ms)."""
 _ROTTEN = 8
@@ -60,6 +61,8 @@ def syntax(text: str, situation: Situation) -> str | Quiet:
     tree, query = situation.tree, situation.query
     if tree is None or len(query.document.text) > _LARGEST or situation.around.kind != "code":
         return text
+    if not _fits_indentation(text, situation):
+        return Quiet("broken", "The answer does not fit what stands below it.")
     if situation.errors_with(text) == 0:
         return text
     allowed = min(tree.errors(), situation.errors_with(_finished("", situation)))
@@ -71,6 +74,20 @@ def syntax(text: str, situation: Situation) -> str | Quiet:
         if kept.strip() and _parses(kept, situation, allowed):
             return kept
     return Quiet("broken", "The answer does not parse here.")
+
+
+def _fits_indentation(text: str, situation: Situation) -> bool:
+    """Where blocks are indented, whether the next line below may stand where it does: deeper than the answer and than
+    what is above only behind an opener. tree-sitter forgives this; the language does not."""
+    document, offset = situation.query.document, situation.query.offset
+    below = _NEXT_LINE.match(document.text, offset)
+    if situation.place.style != "indent" or below is None or situation.scan(text).stack:
+        return True
+    last = text.rsplit("\n", 1)[-1]
+    line = (last if "\n" in text else situation.place.before + last) + situation.place.after
+    if is_opener(line, situation.place.language) or line.rstrip().endswith("\\"):
+        return True
+    return width(below["indentation"]) <= max(width(indentation(line)), situation.around.above)
 
 
 def _parses(text: str, situation: Situation, allowed: int) -> bool:

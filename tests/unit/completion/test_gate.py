@@ -24,7 +24,7 @@ def test_a_sure_answer_is_shown_at_every_eagerness() -> None:
 
 def test_the_dial_orders_what_is_shown() -> None:
     """What is shown to the calm is shown to all; what only the eager see is a guess."""
-    middling, guess = -0.6, -1.2
+    middling, guess = -0.3, -0.6
     assert [decide("price * 2", middling, eagerness=eagerness) for eagerness in EAGERNESS] == ["unsure", None, None]
     assert [decide("price * 2", guess, eagerness=eagerness) for eagerness in EAGERNESS] == ["unsure", "unsure", None]
 
@@ -41,8 +41,8 @@ def test_somebody_who_asks_gets_a_guess_but_no_noise() -> None:
 
 
 def test_a_block_must_be_surer_than_a_line() -> None:
-    assert decide("a = 1\n    b = 2", -0.8, mode="line") is None
-    assert decide("a = 1\n    b = 2", -0.8, mode="block") == "unsure"
+    assert decide("a = 1\n    b = 2", -0.35, mode="line") is None
+    assert decide("a = 1\n    b = 2", -0.35, mode="block") == "unsure"
 
 
 def test_an_unknown_probability_silences_nothing() -> None:

@@ -260,3 +260,14 @@ def test_a_bracket_is_closed_in_broken_source() -> None:
     query = house.query("def f(x):\n    if a:\n        raise b\niax<CURSOR>\n    else:\n        c()\n", "python")
     tree = house.tree(query.document.text, "python")
     assert postprocess.run(".get(a, b", query, tree, "line").text == ".get(a, b)"
+
+
+@pytest.mark.parametrize(
+    ("answer", "shown"),
+    [("return None", ""), ("raise TypeError(", "raise TypeError("), ("if ready:", "if ready:")],
+)
+def test_what_stands_deeper_below_needs_an_opener(answer: str, shown: str) -> None:
+    """A finished statement above indented lines does not parse in Python, whatever tree-sitter makes of it."""
+    query = house.query("def f():\n    <CURSOR>\n        'one',\n        'two',\n    )\n", "python")
+    tree = house.tree(query.document.text, "python")
+    assert postprocess.run(answer, query, tree, "line").text == shown
