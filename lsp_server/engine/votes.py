@@ -36,7 +36,7 @@ def trust(matched: int, agreement: float = 1.0) -> float:
     """
     if matched <= 0:
         return 0.0
-    return min(MOST_TRUST, (1.0 - math.exp(-matched / REACH)) * agreement**0.5)
+    return min(MOST_TRUST, (1.0 - math.exp(-matched / REACH)) * math.sqrt(agreement))
 
 
 class Votes:

@@ -69,7 +69,7 @@ class MeasuredModel:
     """A `generation.Decoder`. Raises ModelUnavailable when the file cannot be used or fills no holes."""
 
     def __init__(self, path: Path, *, prompt_tokens: int = PROMPT_TOKENS, spare_tokens: int = 1024) -> None:
-        """spare_tokens: room beyond the prompt, for denser text than the average and for texts whose loss is asked for."""
+        """spare_tokens: room beyond the prompt, for text denser than the average and for texts that are led along."""
         known = facts.read(path)
         fim = catalogue.resolve(known)
         if isinstance(fim, catalogue.Ambiguous):
