@@ -220,7 +220,7 @@ async def test_a_bad_model_is_told_and_a_good_one_follows(make_client: MakeClien
 
 async def test_a_prompt_that_is_too_long_is_told(make_client: MakeClient) -> None:
     client = make_client()
-    with pytest.raises(ServerError, match="context holds 512") as caught:
+    with pytest.raises(ServerError, match="context holds 2048") as caught:
         await answer(client, ask("value = 1\n" * 1000))
     assert caught.value.next_step
 

@@ -35,7 +35,7 @@ def run(model: LoadedModel, request: GenerateRequest) -> tuple[str, Done]:
 
 def test_the_facts_say_what_was_loaded(model: LoadedModel) -> None:
     facts = model.facts
-    assert (facts.architecture, facts.trained_context, facts.vocabulary_size) == ("llama", 512, 8192)
+    assert (facts.architecture, facts.trained_context, facts.vocabulary_size) == ("llama", 2048, 16384)
     assert facts.fim_tokens["mid"] == "<|fim_middle|>"
     assert facts.metadata["codehearth.fim.order"] == "spm"
     assert "<|endoftext|>" in facts.special_tokens
@@ -257,9 +257,17 @@ def test_as_many_layers_go_to_the_gpu_as_there_is_room() -> None:
     "prefix", ["import os\n\ndef f(path):\n    return ", "def f():\n    ret", "x = 1\ny = 2\nif x:\n    "]
 )
 def test_a_prompt_may_end_inside_a_token(model: LoadedModel, prefix: str) -> None:
-    """A space and half a word are the beginnings of tokens, so that healed the model has more to say, and surer."""
-    broken, healed = (ask(prefix, max_tokens=8, heal=heal) for heal in (False, True))
-    assert len(run(model, healed)[0].strip()) > len(run(model, broken)[0].strip())
+    """A space and half a word are the beginnings of tokens: healed, the model goes on with them; otherwise it begins
+    the next token, with a space of its own."""
+    broken, healed = (run(model, ask(prefix, max_tokens=8, heal=heal))[0] for heal in (False, True))
+    assert broken.startswith(" ")
+    assert healed
+    assert not healed.startswith(" ")
+
+
+def test_half_a_word_is_finished(model: LoadedModel) -> None:
+    """`ret` at the beginning of a statement can hardly be anything else."""
+    assert run(model, ask("def f():\n    ret", max_tokens=8, heal=True))[0].startswith("urn")
 
 
 @pytest.mark.parametrize("text", [b" ", b"ret", b"\n    ", "é".encode()])
