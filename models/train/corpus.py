@@ -149,7 +149,7 @@ def verified_library(entry: Entry) -> Path:
             f"The manifest names the standard library of Python {entry.version}, and this is {library.version}.",
             f"Run the stage with Python {entry.version}, or pin the manifest again.",
         )
-    if entry.sha256 not in {"", corpus_candidates.library_digest(entry, folder)}:
+    if entry.sha256 not in {"", corpus_candidates.digest_of_library(entry, folder)}:
         raise TrainingError(
             f"The standard library of this Python {entry.version} is not the one that the manifest names.",
             "A distributor changed it: run the stage with the one of python.org, or pin the manifest again.",

@@ -99,7 +99,7 @@ def texts_of(entry: Entry, folder: Path) -> Iterator[dict[str, Any]]:
         raise _damaged(entry) from error
 
 
-def library_digest(entry: Entry, folder: Path) -> str:
+def digest_of_library(entry: Entry, folder: Path) -> str:
     """One hash of all sources of a standard library."""
     total = hashlib.sha256()
     for path, raw in sorted(sources(entry, folder)):

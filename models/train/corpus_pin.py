@@ -5,7 +5,7 @@ from pathlib import Path
 import attrs
 
 from models.train import licences
-from models.train.corpus_candidates import library_digest
+from models.train.corpus_candidates import digest_of_library
 from models.train.corpus_heldout import is_held
 from models.train.corpus_sources import stated_licence
 from models.train.fetch import Entry, fetch, sha256, standard_library, write_manifest
@@ -54,7 +54,7 @@ def _pinned(asked: list[Entry], artefacts: Path, any_licence: bool) -> tuple[lis
     pinned = []
     if any(entry.kind == "stdlib" for entry in asked):
         library, folder = standard_library()
-        pinned.append(attrs.evolve(library, sha256=library_digest(library, folder)))
+        pinned.append(attrs.evolve(library, sha256=digest_of_library(library, folder)))
     wanted = [entry for entry in asked if entry.kind != "stdlib"]
     with progress() as bar:
         task = bar.add_task("fetching", total=len(wanted))

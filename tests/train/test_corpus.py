@@ -14,7 +14,7 @@ import pytest
 
 from models.train import corpus, licences
 from models.train.__main__ import main
-from models.train.corpus_candidates import library_digest
+from models.train.corpus_candidates import digest_of_library
 from models.train.corpus_heldout import is_held, read_heldout, read_pinned
 from models.train.fetch import Entry, read_manifest, write_manifest
 from tests.train.artefacts import debian_source, entry, npm_tarball, source, wheel
@@ -139,7 +139,7 @@ def test_the_standard_library_leaves_out_its_held_out_modules(
         (library / inside).write_text(source(inside.split("/")[-1].removesuffix(".py")))
     shelf = Entry("stdlib", "python", "3.11.0", "PSF-2.0")
     monkeypatch.setattr(corpus, "standard_library", lambda: (shelf, library))
-    place.entries = [attrs.evolve(shelf, sha256=library_digest(shelf, library))]
+    place.entries = [attrs.evolve(shelf, sha256=digest_of_library(shelf, library))]
     assert place.run() == 0
     assert list(place.texts("stdlib-python")) == ["shelve.py"]
 
