@@ -31,8 +31,8 @@ def trust(matched: int, agreement: float = 1.0) -> float:
 
     agreement: the share of the votes that the token with most of them has: where places contradict each other, the
     model is asked more. On packages kept aside in training, votes are right about as often as `1 - exp(-n / 6)` says
-    where they agree (`models/evaluation/calibrate_continuations.py`); with the embedded model, which is weak, a little
-    more trust than that closes most lines there.
+    where they agree (`models/evaluation/calibrate_continuations.py`); the constants trust
+    them a little more than that, by judgement, because the embedded model is weak.
     """
     if matched <= 0:
         return 0.0
