@@ -30,7 +30,7 @@ SPECIALS = (
     "<|repo_name|>",
     "<|file_sep|>",
 )
-"""Token ids 0 to 6."""
+"""Token ids 0 to 6, named as Qwen2.5-Coder's."""
 
 _ROLES = {"pre": 1, "suf": 2, "mid": 3, "pad": 4, "rep": 5, "sep": 6}
 _NORMAL, _CONTROL, _UNUSED = 1, 3, 5

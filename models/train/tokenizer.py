@@ -17,21 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
+from models.train.gguf_writing import SPECIALS
 from models.train.pack_reading import File, Package, files, packages
 from models.train.stage import TrainingError, Workplace, console, digest, replacing
 
 VOCABULARY = 16_384
-SPECIAL = (
-    "<|endoftext|>",
-    "<|fim_prefix|>",
-    "<|fim_suffix|>",
-    "<|fim_middle|>",
-    "<|fim_pad|>",
-    "<|repo_name|>",
-    "<|file_sep|>",
-)
-"""Ids 0 to 6, named as Qwen2.5-Coder's."""
-
 END = 0
 """`<|endoftext|>`"""
 
@@ -61,7 +51,7 @@ class Coder:
         try:
             described = json.loads(path.read_text(encoding="utf-8"))
             vocabulary: dict[str, int] = described["model"]["vocab"]
-            if [vocabulary[text] for text in SPECIAL] != list(range(len(SPECIAL))):
+            if [vocabulary[text] for text in SPECIALS] != list(range(len(SPECIALS))):
                 raise ValueError("special tokens")
             # Without its added tokens the tokenizer does not recognise special tokens in text.
             described["added_tokens"] = []
@@ -72,7 +62,7 @@ class Coder:
             ) from error
         self.digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
         self.size = len(vocabulary)
-        self._special = {text: vocabulary[text] for text in SPECIAL}
+        self._special = {text: vocabulary[text] for text in SPECIALS}
         # Each character of a byte-level token stands for one byte; special tokens stand for none.
         self._bytes = np.zeros(self.size, dtype=np.int64)
         for text, token in vocabulary.items():
@@ -90,10 +80,10 @@ class Coder:
         parts: list[str] = []
         plain: list[int] = []
         for token in (*tokens, -1):
-            if 0 <= token < len(SPECIAL) or token < 0:
+            if 0 <= token < len(SPECIALS) or token < 0:
                 parts.append(self._tokenizer.decode(plain, skip_special_tokens=False) if plain else "")
                 plain = []
-                parts.append(SPECIAL[token] if token >= 0 else "")
+                parts.append(SPECIALS[token] if token >= 0 else "")
             else:
                 plain.append(int(token))
         return "".join(parts)
@@ -180,7 +170,7 @@ def learn(texts: Iterator[str] | Sample, size: int) -> Tokenizer:
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=size,
-        special_tokens=list(SPECIAL),
+        special_tokens=list(SPECIALS),
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         max_token_length=LONGEST_TOKEN,
         show_progress=False,

@@ -8,8 +8,9 @@ pytest.importorskip("tokenizers")
 
 from models.train import __main__ as stages
 from models.train import tokenizer
+from models.train.gguf_writing import SPECIALS
 from models.train.stage import TrainingError, Workplace
-from models.train.tokenizer import SPECIAL, Coder
+from models.train.tokenizer import Coder
 from tests.train import small_corpus
 
 AWKWARD = (
@@ -35,12 +36,12 @@ def coder(learnt: Workplace) -> Coder:
 
 
 def test_the_special_tokens_are_the_first(coder: Coder) -> None:
-    assert [coder.special(text) for text in SPECIAL] == list(range(7))
+    assert [coder.special(text) for text in SPECIALS] == list(range(7))
 
 
 def test_source_text_never_becomes_a_special_token(coder: Coder) -> None:
-    text = "".join(SPECIAL)
-    assert min(coder.tokens(text)) >= len(SPECIAL)
+    text = "".join(SPECIALS)
+    assert min(coder.tokens(text)) >= len(SPECIALS)
     assert coder.text(coder.tokens(text)) == text
 
 
@@ -82,7 +83,7 @@ def test_llama_cpp_reads_text_the_same_way(learnt: Workplace, coder: Coder, tmp_
         own = Path(tokenizer.__file__).read_text(encoding="utf-8")
         for text in (*AWKWARD, small_corpus.CART, small_corpus.STORE, own):
             assert engine.tokens([Segment(text)]) == coder.tokens(text)
-        for text in SPECIAL:
+        for text in SPECIALS:
             assert engine.tokens([Segment(text, special=True)]) == [coder.special(text)]
     finally:
         model.close()
