@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from models.train import batches as data
+from models.train.copying import begin_copying, content_width, spread
 from models.train.curve import draw
 from models.train.initial import embeddings
 from models.train.model import Config, Transformer, loss
@@ -34,6 +35,8 @@ LOG = "loss.jsonl"
 
 SAVE_S = 60.0
 REPORT_S = 15.0
+FIRST_SCALE = 0.4
+"""Of the last norm, where the embeddings are counted ones."""
 MOST_BAD_STEPS = 5
 """Steps in a row whose loss is not a number before training gives up; single ones are skipped."""
 
@@ -52,6 +55,8 @@ class Recipe:
     average: float = 0.998
     embedding_start: float = 0.06
     """Deviation of the embeddings counted from the packed text (`initial.py`); 0 begins with random ones."""
+    copying: bool = True
+    """Whether heads begin as an induction circuit (`copying.py`); without `embedding_start` they do not."""
     buckets: tuple[int, ...] = (384, 512, 640, 768, 896, 1024, 1280, 1536, 2048)
     logit_rows: int = 256
     weight_decay: float = 0.0
@@ -337,14 +342,16 @@ class Trainer:
         while not (paths := data.parts_so_far(self._workplace)):
             time.sleep(data.WAIT_S)
         config = self.model.config
-        found = embeddings(
-            map(data.Part.read, paths),
-            config.vocabulary,
-            config.width,
-            self.recipe.embedding_start,
-            seed,
-        )
-        self.model.embed.weight.copy_(found)
+        if self.recipe.copying and config.heads < 2:
+            raise TrainingError("An induction circuit needs two heads.", "Train with --set copying=false.")
+        width = content_width(config) if self.recipe.copying else config.width
+        parts = map(data.Part.read, paths)
+        found = embeddings(parts, config.vocabulary, width, self.recipe.embedding_start, seed)
+        self.model.embed.weight.copy_(spread(found, config) if self.recipe.copying else found)
+        # Tied embeddings of this length would begin by being sure that every token repeats itself.
+        self.model.norm.weight.fill_(FIRST_SCALE)
+        if self.recipe.copying:
+            begin_copying(self.model, seed)
 
     def _resume(self) -> None:
         """Goes on from the checkpoint; from the one before the fall when the clock has been made longer since."""
