@@ -10,33 +10,45 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
+import attrs
+
 from lsp_server.engine.protocol import Continuation
-
-MOST_TRUST = 0.98
-"""Probability that the repository takes from the model at most: copying is wrong somewhere however long it matches."""
-
-REACH = 4.0
-"""Lexical tokens of a match over which doubt falls to a third."""
-
-PRECEDENCE = 2.0
-"""A match longer by one lexical token weighs as much as so many places of the shorter one: the longest lead, and yet
-one stray place does not silence fifty that match a token less."""
 
 _LEXICAL = re.compile(rb"[\w\x80-\xff]+|[^\w\s\x80-\xff]")
 """Words, numbers and single punctuation marks; whatever is not ASCII counts as part of a word."""
 
 
-def trust(matched: int, agreement: float = 1.0) -> float:
-    """The probability, below 1, that goes to what the repository says where so many lexical tokens match.
+@attrs.frozen
+class Weighing:
+    """What votes are worth. The values are those that complete most lines exactly with the embedded model on packages
+    that training never read (`models/evaluation/calibrate_answers.py`)."""
 
-    agreement: the share of the votes that the token with most of them has: where places contradict each other, the
-    model is asked more. On packages kept aside in training, votes are right about as often as `1 - exp(-n / 6)` says
-    where they agree (`models/evaluation/calibrate_continuations.py`); the constants trust
-    them a little more than that, by judgement, because the embedded model is weak.
-    """
-    if matched <= 0:
-        return 0.0
-    return min(MOST_TRUST, (1.0 - math.exp(-matched / REACH)) * math.sqrt(agreement))
+    reach: float = 4.0
+    """Lexical tokens of a match over which doubt falls to a third. Votes that agree are right about as often as 6 says
+    (`models/evaluation/calibrate_continuations.py`)."""
+
+    doubt: float = 0.5
+    """Exponent of the share of the first vote: how much more the model is asked where places contradict each other."""
+
+    most: float = 0.98
+    """Probability that is taken from the model at most: copying is wrong somewhere however long it matches."""
+
+    precedence: float = 2.0
+    """A match longer by one lexical token weighs as much as so many places of the shorter one: the longest lead, and
+    yet one stray place does not silence fifty that match a token less."""
+
+    def trust(self, matched: int, agreement: float = 1.0) -> float:
+        """The probability, below 1, that goes to what the repository says where so many lexical tokens match.
+
+        agreement: the share of the votes that the token with most of them has.
+        """
+        if matched <= 0:
+            return 0.0
+        return min(self.most, (1.0 - math.exp(-matched / self.reach)) * agreement**self.doubt)
+
+
+WEIGHING = Weighing()
+"""What the product goes by."""
 
 
 class Votes:
@@ -52,8 +64,8 @@ class Votes:
         self._courses = [_Course(voice, tokens, bytes_of) for voice in continuations if voice.text and voice.count > 0]
 
     def for_next(self, said: bytes, forced: bytes) -> Mapping[int, float]:
-        """The probability that goes to each token, together `trust` of the longest match still followed; empty where
-        the repository has nothing to say.
+        """The probability that goes to each token, together `Weighing.trust` of the longest match still followed; empty
+        where the repository has nothing to say.
 
         said: the answer since the prompt's end. forced: what must be said before it (token healing); while there is
         any, nothing is said.
@@ -68,9 +80,9 @@ class Votes:
         longest = max(matched for _, matched, _ in voices)
         weights: defaultdict[int, float] = defaultdict(float)
         for token, matched, count in voices:
-            weights[token] += count * PRECEDENCE ** (matched - longest)
+            weights[token] += count * WEIGHING.precedence ** (matched - longest)
         total = sum(weights.values())
-        share = trust(longest, max(weights.values()) / total) / total
+        share = WEIGHING.trust(longest, max(weights.values()) / total) / total
         return {token: weight * share for token, weight in weights.items()} if share else {}
 
 

@@ -23,7 +23,7 @@ import attrs
 from lsp_server.context import continuations
 from lsp_server.context.continuations import Attested
 from lsp_server.context.gather import Place
-from lsp_server.engine.votes import PRECEDENCE
+from lsp_server.engine.votes import WEIGHING
 from lsp_server.index.values import Chunk
 from models.evaluation import holes
 from models.train.rendering import indexed
@@ -124,7 +124,7 @@ def steps(one: Asked) -> Iterator[Step]:
         for voice in voices:
             follows = _LEXICAL.match(voice.text, said)
             if follows is not None:
-                votes[follows.group()] += voice.count * PRECEDENCE ** (voice.matched - longest)
+                votes[follows.group()] += voice.count * WEIGHING.precedence ** (voice.matched - longest)
         if votes:
             total = sum(votes.values())
             grown = len(_LEXICAL.findall(truth[:said]))

@@ -3,7 +3,9 @@
 import pytest
 
 from lsp_server.engine.protocol import Continuation
-from lsp_server.engine.votes import MOST_TRUST, Votes, trust
+from lsp_server.engine.votes import WEIGHING, Votes
+
+trust = WEIGHING.trust
 
 WORDS = [b"self", b"sel", b"se", b".name", b".na", b".", b" = ", b"value", b"val", b"ue", b"\n", b")\n"]
 WORDS += [bytes([byte]) for byte in range(256) if bytes([byte]) not in WORDS]
@@ -32,7 +34,7 @@ def test_trust_grows_with_the_match_and_stays_below_one() -> None:
     values = [trust(matched) for matched in (-1, 0, 1, 3, 10, 10**9)]
     assert values == sorted(values)
     assert values[:2] == [0.0, 0.0]
-    assert values[-1] <= MOST_TRUST < 1
+    assert values[-1] <= WEIGHING.most < 1
 
 
 def test_those_that_agree_vote_together() -> None:
