@@ -13,7 +13,7 @@ import attrs
 from lsp_server.engine.protocol import Done, Engine, GenerateRequest, ModelFacts, Priority, Segment
 from lsp_server.errors import ServerError
 from lsp_server.modelstore import catalogue, facts, selftest
-from lsp_server.modelstore.budget import context_budget
+from lsp_server.modelstore.budget import context_budget, prompt_budget
 from lsp_server.modelstore.card import FimFormat, ModelCard
 
 
@@ -100,15 +100,17 @@ class ActiveModel:
 
 
 def card_of(loaded: ModelFacts, known: facts.GgufFacts, fim: FimFormat) -> ModelCard:
-    """The card of a loaded model whose format is known; its context follows this machine's speed."""
+    """The card of a loaded model whose format is known; its room follows the machine and what it says itself."""
+    context_tokens = context_budget(loaded.trained_context, loaded.prefill_rate, loaded.context_tokens)
     return ModelCard(
         name=known.name,
         path=loaded.spec.path,
         fim=fim,
         prompt_format=catalogue.prompt_format(known),
-        context_tokens=context_budget(loaded.trained_context, loaded.prefill_rate, loaded.context_tokens),
+        context_tokens=context_tokens,
         characters_per_token=loaded.characters_per_token,
         prefill_rate=loaded.prefill_rate,
         decode_rate=loaded.decode_rate,
         tested_with=catalogue.tested_with(known),
+        prompt_tokens=prompt_budget(context_tokens, catalogue.prompt_tokens(known)),
     )

@@ -61,12 +61,13 @@ class Parts:
 
 
 def budget(card: ModelCard, share: float, *, scale: float = 1.0) -> Budget:
-    """Divides a model's context; `share` is the setting for related code.
+    """Divides a prompt's room; `share` is the setting for related code.
 
     `scale` below 1 makes everything smaller, for text so dense that the prompt did not fit.
     """
     answer = answer_tokens(card)
-    total = int((card.context_tokens - answer - HEAD_TOKENS) * card.characters_per_token * SAFETY * scale)
+    tokens = min(card.context_tokens - answer, card.prompt_tokens)
+    total = int((tokens - HEAD_TOKENS) * card.characters_per_token * SAFETY * scale)
     header, suffix = int(total * HEADER_SHARE), int(total * SUFFIX_SHARE)
     spare = max(0, total - header - suffix - LEAST_PREFIX)
     snippets = min(int(total * share), spare) if card.fim.repository != "none" else 0

@@ -278,7 +278,7 @@ class CompletionService:
 
     def _debounce_s(self, query: Query, card: ModelCard, mode: Mode) -> float:
         appended = self._prompts.appended(query, card)
-        anew = min(float(card.context_tokens), len(query.document.text) / card.characters_per_token)
+        anew = min(float(card.prompt_tokens), len(query.document.text) / card.characters_per_token)
         tokens = anew if appended is None else 1 + appended / card.characters_per_token
         cost = self._pace.cost_ms(tokens, USUAL_TOKENS[mode])
         return self._pace.debounce_s(query.settings.completion.debounce_ms, cost)

@@ -33,6 +33,14 @@ def context_budget(trained_context: int, prefill_rate: float, room: int) -> int:
     return max(0, min(most, max(LEAST_TOKENS, int(prefill_rate * REFILL_SECONDS))))
 
 
+def prompt_budget(context_tokens: int, worth: int | None) -> int:
+    """Tokens of prompt worth reading: all that the context holds, or no more than a model says itself (`worth`).
+
+    What it says never lengthens a prompt, and never shortens it below `LEAST_TOKENS`.
+    """
+    return context_tokens if worth is None else min(context_tokens, max(LEAST_TOKENS, worth))
+
+
 def kv_bytes_per_token(facts: GgufFacts, kind: CacheKind = "f16") -> int | None:
     """Bytes of KV cache for one token over all layers; None where the metadata does not say."""
     values = facts.cached_values_per_token

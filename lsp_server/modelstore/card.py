@@ -43,3 +43,5 @@ class ModelCard:
     decode_rate: float
     tested_with: Literal["own", "vocabulary", "synthetic"]
     """How this format was checked here: our own model, the family's true tokenizer, or a synthetic one."""
+    prompt_tokens: int = attrs.field(default=attrs.Factory(lambda card: card.context_tokens, takes_self=True))
+    """Longest prompt worth reading, however much more the context holds."""

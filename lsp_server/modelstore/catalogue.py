@@ -3,6 +3,12 @@ their metadata, never by the name of the file. Measures nothing: what stays ambi
 
 The order of prefix and suffix is not in the tokens: Mellum puts the suffix first, StarCoder last, with the same names.
 It is taken from `codehearth.fim.order` in the GGUF, else from the family, else left open as `Ambiguous`.
+
+A GGUF of our own says in its metadata:
+
+    codehearth.fim.order        string   `spm` or `psm`; what makes it one of our own
+    codehearth.prompt_format    integer  version of the prompts it was trained on; a model of another one is refused
+    codehearth.prompt_tokens    integer  how many tokens of prompt are worth reading (optional); an upper bound
 """
 
 import re
@@ -22,6 +28,7 @@ UNVERSIONED = 0
 
 ORDER_KEY = "codehearth.fim.order"
 FORMAT_KEY = "codehearth.prompt_format"
+PROMPT_TOKENS_KEY = "codehearth.prompt_tokens"
 
 Tested = Literal["own", "vocabulary", "synthetic"]
 
@@ -96,6 +103,16 @@ def prompt_format(facts: GgufFacts) -> int | None:
         return None
     value = facts.metadata.get(FORMAT_KEY, str(UNVERSIONED))
     return int(value) if value.isdecimal() else -1
+
+
+def prompt_tokens(facts: GgufFacts) -> int | None:
+    """How many tokens of prompt a model of our own says are worth reading; None where it does not.
+
+    Anything but a positive whole number says nothing: unlike a format, it decides how long an answer takes and not
+    whether it can be right, and so it is no reason to refuse a model.
+    """
+    value = facts.metadata.get(PROMPT_TOKENS_KEY, "")
+    return int(value) or None if ORDER_KEY in facts.metadata and value.isdecimal() else None
 
 
 def _stated(facts: GgufFacts, order: str) -> FimFormat:

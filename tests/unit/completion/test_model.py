@@ -31,6 +31,14 @@ async def test_a_slow_machine_gets_a_short_prompt() -> None:
     assert (fast.context_tokens, slow.context_tokens) == (2048, 400)
 
 
+async def test_a_model_says_how_long_a_prompt_is_worth_reading() -> None:
+    """`codehearth.prompt_tokens` shortens prompts; the context, and with it the room for an answer, stays."""
+    stated = attrs.evolve(FACTS, metadata={**FACTS.metadata, "codehearth.prompt_tokens": "1024"})
+    silent, own = await ActiveModel(FakeEngine()).card(), await ActiveModel(FakeEngine(facts=stated)).card()
+    assert (silent.context_tokens, silent.prompt_tokens) == (2048, 2048)
+    assert (own.context_tokens, own.prompt_tokens) == (2048, 1024)
+
+
 async def test_listeners_hear_of_loading_and_readiness_once() -> None:
     """Asking again tells nothing new."""
     heard: list[ModelState] = []

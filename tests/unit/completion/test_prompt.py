@@ -114,6 +114,13 @@ def test_the_budget_is_kept(tokens: int) -> None:
     assert prefix >= budget.total * 0.3
 
 
+def test_a_prompt_is_no_longer_than_worth_reading() -> None:
+    """Where a model says so the prompt shrinks; the answer keeps its room."""
+    whole, short = prompt.budget(card(OWN), 0.35), prompt.budget(attrs.evolve(card(OWN), prompt_tokens=512), 0.35)
+    assert short.total <= 512 * 3.0 < whole.total
+    assert short.answer_tokens == whole.answer_tokens
+
+
 def test_no_room_for_snippets_where_the_format_has_none() -> None:
     """A family without repository context keeps all its room for the file."""
     assert prompt.budget(card(fim_of("CodeLlama")), 0.35).snippets == 0

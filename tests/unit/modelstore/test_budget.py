@@ -27,6 +27,21 @@ def test_the_budget_follows_the_machine(trained: int, rate: float, room: int, ex
     assert budget.context_budget(trained, rate, room) == expected
 
 
+@pytest.mark.parametrize(
+    ("context", "worth", "expected"),
+    [
+        (2_048, None, 2_048),
+        (2_048, 1_024, 1_024),
+        (768, 1_024, 768),  # a slower machine reads less
+        (2_048, 1, budget.LEAST_TOKENS),
+        (128, 1, 128),
+    ],
+)
+def test_a_model_may_shorten_its_prompts(context: int, worth: int | None, expected: int) -> None:
+    """What it says is worth reading is an upper bound: it raises nothing, and leaves room for a useful prompt."""
+    assert budget.prompt_budget(context, worth) == expected
+
+
 @pytest.fixture
 def seven_b(tmp_path: Path) -> GgufFacts:
     """Qwen2.5-Coder-7B Q4_K_M by its figures: 28 layers, 28 heads, 4 KV heads of 128."""

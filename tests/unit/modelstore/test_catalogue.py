@@ -142,6 +142,25 @@ def test_other_peoples_models_have_no_prompt_format(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("numbers", "strings", "expected"),
+    [
+        ({catalogue.PROMPT_TOKENS_KEY: 1024}, {catalogue.ORDER_KEY: "spm"}, 1024),
+        ({}, {catalogue.ORDER_KEY: "spm"}, None),
+        ({catalogue.PROMPT_TOKENS_KEY: 0}, {catalogue.ORDER_KEY: "spm"}, None),
+        ({}, {catalogue.ORDER_KEY: "spm", catalogue.PROMPT_TOKENS_KEY: "many"}, None),
+        ({catalogue.PROMPT_TOKENS_KEY: 1024}, {}, None),
+    ],
+    ids=["stated", "absent", "zero", "no number", "not of our own"],
+)
+def test_a_model_of_our_own_says_how_long_a_prompt_is_worth_reading(
+    tmp_path: Path, numbers: dict[str, int], strings: dict[str, str], expected: int | None
+) -> None:
+    """`codehearth.prompt_tokens`; what is no positive number says nothing and refuses nothing."""
+    read = facts.read(write(tmp_path / "a.gguf", architecture="qwen2", strings=strings, numbers=numbers))
+    assert catalogue.prompt_tokens(read) == expected
+
+
+@pytest.mark.parametrize(
     ("model", "why"),
     [
         ({"architecture": "gpt2", "name": "gpt-2", "special": ("<|endoftext|>",)}, "gpt-2 cannot fill in the middle"),
