@@ -70,7 +70,8 @@ class FakeRequest:
 
 
 class FakeEngine:
-    """Answers one piece of `piece_size` characters after the other, honouring stop texts and max_tokens.
+    """Answers one piece of `piece_size` characters after the other, honouring stop texts and max_tokens. A request's
+    forced answer comes before the script's.
 
     One character counts as one token with log-probability `logprob`. While `gate` is clear nothing comes out; `step`
     lets exactly one piece pass. `requests` records what was asked, oldest first.
@@ -131,7 +132,7 @@ class FakeEngine:
             self._arrived.notify_all()
         own.started.set()
         try:
-            answer = self._next_answer(own.prompt)
+            answer = self._next_answer(own.prompt) if request.forced_answer is None else request.forced_answer
             text, reason = _cut("" if isinstance(answer, ServerError) else answer, request)
             for at in range(0, len(text), self.piece_size):
                 await self._pass()

@@ -142,10 +142,11 @@ class Generation:
         forced = self._forced
         among = self._decoder.continuing(forced) if forced else None
         votes = self._votes.for_next(self._said, forced) if self._votes is not None else None
-        token, logprob = self._decoder.greedy(among, votes)
-        if not forced and (token in self._stop_tokens or self._decoder.ends(token)):
+        chosen = self._chosen(among, votes)
+        if chosen is None:
             self._end = "end"
             return self._text.rest()
+        token, logprob = chosen
         self._tokens.append(token)
         self._generated += 1
         said = self._decoder.bytes_of(token)
@@ -159,6 +160,14 @@ class Generation:
             rest = self._text.rest()
             return _joined(piece, rest)
         return piece
+
+    def _chosen(self, among: Sequence[int] | None, votes: Mapping[int, float] | None) -> tuple[int, float] | None:
+        """The next token and the natural log of its probability; None at the end of the answer, which cannot come while
+        only tokens `among` are possible."""
+        token, logprob = self._decoder.greedy(among, votes)
+        if among is None and (token in self._stop_tokens or self._decoder.ends(token)):
+            return None
+        return token, logprob
 
 
 class _AnswerText:

@@ -351,10 +351,7 @@ class Context:
         votes: probability that goes to these tokens in any case, together below 1 and not counting those that are not
         possible; the model's own probabilities share what is left.
         """
-        address = ctypes.cast(ll.llama_get_logits_ith(self._context, -1), ctypes.c_void_p).value
-        if address is None:
-            raise LlamaFault("llama.cpp gave no logits.")
-        logits = np.frombuffer((ctypes.c_float * self._vocabulary_size).from_address(address), np.float32)
+        logits = self._last_logits()
         tokens = None if among is None else np.asarray(among)
         possible = logits if tokens is None else logits[tokens]
         best = int(possible.argmax())
@@ -373,6 +370,21 @@ class Context:
         }
         token = max(mixed, key=lambda choice: mixed[choice])
         return token, math.log(mixed[token])
+
+    def logprob_of(self, token: int, among: Sequence[int] | None = None) -> float:
+        """The natural log of the probability of `token` after the last evaluated one; where only the tokens `among` are
+        possible, of which it must be one, among them."""
+        logits = self._last_logits()
+        possible = logits if among is None else logits[np.asarray(among)]
+        highest = possible.max()
+        return float(logits[token] - highest - np.log(np.exp(possible - highest).sum()))
+
+    def _last_logits(self) -> "np.ndarray[tuple[int], np.dtype[np.float32]]":
+        """Valid until the next evaluation."""
+        address = ctypes.cast(ll.llama_get_logits_ith(self._context, -1), ctypes.c_void_p).value
+        if address is None:
+            raise LlamaFault("llama.cpp gave no logits.")
+        return np.frombuffer((ctypes.c_float * self._vocabulary_size).from_address(address), np.float32)
 
     def truncate(self, sequence: int, length: int) -> int:
         """Forgets everything from position `length` on. The length that is left: recurrent models keep all or none."""

@@ -15,6 +15,7 @@ import psutil
 
 from lsp_server.engine import calibrate, llama
 from lsp_server.engine.calibrate import CODE_SAMPLE, Speed, SpeedStore
+from lsp_server.engine.forced import ForcedGeneration
 from lsp_server.engine.generation import Generation
 from lsp_server.engine.kv import KvCache
 from lsp_server.engine.protocol import GenerateRequest, ModelFacts, ModelSpec, Segment
@@ -126,6 +127,8 @@ class LoadedModel:
         self.facts = self._facts(path, gpu_layers)
 
     def generation(self, request: GenerateRequest, *, queue_ms: float) -> Generation:
+        if request.forced_answer is not None:
+            return ForcedGeneration(self, request, request.forced_answer, queue_ms=queue_ms)
         return Generation(self, request, queue_ms=queue_ms)
 
     def interrupt(self) -> None:
@@ -184,6 +187,9 @@ class LoadedModel:
 
     def greedy(self, among: Sequence[int] | None = None, votes: Mapping[int, float] | None = None) -> tuple[int, float]:
         return self._context.greedy(among, votes)
+
+    def logprob_of(self, token: int, among: Sequence[int] | None = None) -> float:
+        return self._context.logprob_of(token, among)
 
     # Measuring.
 

@@ -116,6 +116,9 @@ class GenerateRequest:
     continuations: tuple[Continuation, ...] = ()
     """What the repository says comes next, mixed into the model's probabilities token by token. They follow the
     prompt's end, and the newline that ends an answer of one line is part of their text."""
+    forced_answer: str | None = None
+    """What the answer is to say, whatever the model would: every token of it is evaluated, streamed and stopped as one
+    that the model chose, so that a model of random weights costs what a trained one costs. For measurements only."""
 
 
 @attrs.frozen

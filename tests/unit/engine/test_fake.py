@@ -2,6 +2,7 @@
 
 import asyncio
 
+import attrs
 import pytest
 
 from lsp_server.engine.fake import FakeEngine
@@ -38,6 +39,13 @@ async def test_it_honours_stops_and_lengths() -> None:
     assert (text, done.reason) == ("one", "stop")
     text, done = await said(FakeEngine("one\ntwo"), ask(max_tokens=2))
     assert (text, done.reason) == ("on", "length")
+
+
+async def test_a_forced_answer_is_said_in_place_of_the_script() -> None:
+    engine = FakeEngine("one")
+    forced = attrs.evolve(ask(stop=("\n",)), forced_answer="two\nthree")
+    assert (await said(engine, forced))[0] == "two"
+    assert (await said(engine, ask()))[0] == "one"
 
 
 async def test_a_gate_holds_and_a_step_lets_one_piece_pass() -> None:

@@ -65,6 +65,36 @@ def test_special_tokens_in_text_are_inert(model: LoadedModel) -> None:
     assert model.tokens([Segment("<|fim_middle|>", special=True)]) == [model.special("<|fim_middle|>")]
 
 
+@pytest.mark.parametrize("heal", [False, True])
+def test_a_forced_answer_is_said_and_evaluated_token_by_token(model: LoadedModel, heal: bool) -> None:
+    """The same text whether the prompt is healed or not, at the model's own, poor, opinion of it."""
+    given = "zq_17(\t🙂)\nand this"
+    request = attrs.evolve(ask("def read(path):\n    with op", stop=("\n",)), forced_answer=given, heal=heal)
+    generation = model.generation(request, queue_ms=0.0)
+    pieces: list[Piece] = []
+    while not isinstance(outcome := generation.step(), Done):
+        pieces += [outcome] if outcome is not None else []
+    assert "".join(piece.text for piece in pieces) == "zq_17(\t🙂)"
+    assert outcome.reason == "stop"
+    assert outcome.generated >= 6
+    assert sum(piece.logprob for piece in pieces) < -10
+
+
+def test_what_the_model_would_say_anyway_has_the_same_probability_when_forced(model: LoadedModel) -> None:
+    free = ask("def read(path):\n    with open(path", max_tokens=3)
+    said, _ = run(model, free)
+    assert said
+
+    def logprob(request: GenerateRequest) -> float:
+        generation = model.generation(request, queue_ms=0.0)
+        total = 0.0
+        while not isinstance(outcome := generation.step(), Done):
+            total += outcome.logprob if outcome is not None else 0.0
+        return total
+
+    assert logprob(attrs.evolve(free, forced_answer=said)) == pytest.approx(logprob(free), abs=1e-3)
+
+
 def test_an_unknown_special_token_is_refused(model: LoadedModel) -> None:
     with pytest.raises(ServerError, match="no special token"):
         model.tokens([Segment("<|nothing|>", special=True)])
