@@ -3,6 +3,8 @@
 It works in a temporary home of its own: the user's engine, index and settings are neither used nor touched.
 `--json` prints one object: `evaluate.figures.Figures`, whose docstrings name every field and its unit. Exit code 1
 when something could not be measured; a goal that is missed is reported and is no failure.
+
+A model of random weights (`--model FILE`) is made to say what the trace records; `forced` is then true.
 """
 
 import argparse

@@ -11,6 +11,7 @@ from typing import Protocol
 from lsp_server.actions.service import ActionService
 from lsp_server.actions.values import Offer, Progress, Proposal, Refusal, Selection
 from lsp_server.cancel import CancelToken
+from lsp_server.completion.forced import ForcedTexts
 from lsp_server.completion.model import ModelState
 from lsp_server.completion.query import Answer, Query
 from lsp_server.completion.service import CompletionService
@@ -45,6 +46,7 @@ class ServedCore:
         make_engine: Callable[[Callable[[EngineState], None]], OwnedEngine],
         reader_of: ReaderOf,
         on_state: OnState,
+        forced_texts: ForcedTexts | None = None,
     ) -> None:
         self._on_state = on_state
         self._state = ModelState("absent")
@@ -52,7 +54,11 @@ class ServedCore:
         self._engine = make_engine(self._engine_moved)
         self._trees = Trees()
         self._service = CompletionService(
-            engine=self._engine, trees=self._trees, reader_of=reader_of, on_state=self._model_moved
+            engine=self._engine,
+            trees=self._trees,
+            reader_of=reader_of,
+            on_state=self._model_moved,
+            forced_texts=forced_texts,
         )
         self._actions = ActionService(
             engine=self._engine, trees=self._trees, card_of=self._service.card, reader_of=reader_of
@@ -115,6 +121,11 @@ def engine_of(settings: Settings, script: Path | None) -> Callable[[Callable[[En
     if script is not None:
         return lambda _: ScriptedEngine(script)
     return lambda on_state: LocatedEngine(settings, on_state)
+
+
+def forced_texts_of(file: Path | None) -> ForcedTexts | None:
+    """What `codehearth bench` lays down for a model of random weights."""
+    return ForcedTexts(json.loads(file.read_text(encoding="utf-8"))) if file is not None else None
 
 
 class LocatedEngine:

@@ -44,6 +44,8 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     loudness.add_argument("-q", dest="verbosity", action="store_const", const=-1, help="log errors only")
     # For tests: answers from a script instead of a model. FILE is JSON, see engine/fake.py.
     parser.add_argument("--engine", type=_script, metavar="fake:FILE", help=argparse.SUPPRESS)
+    # For `codehearth bench`: what a model of random weights is made to say. FILE is JSON, see completion/forced.py.
+    parser.add_argument("--forced-texts", type=Path, metavar="FILE", help=argparse.SUPPRESS)
     parser.set_defaults(run=run)
 
 
@@ -56,7 +58,8 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stderr.write("This is a language server; it expects an editor on its input. See `codehearth --help`.\n")
     reader, writer = transport.take_standard_streams()
     logs.configure(arguments.verbosity, arguments.log_file)
-    server = app.Server(parts(paths.config_folder(), arguments.engine), transport.Transport(reader, writer))
+    made_of = parts(paths.config_folder(), arguments.engine, arguments.forced_texts)
+    server = app.Server(made_of, transport.Transport(reader, writer))
     gc.freeze()
     gc.enable()
     sys.setswitchinterval(SWITCH_SECONDS)
@@ -67,8 +70,9 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def parts(config: Path, script: Path | None = None) -> "Parts":
-    """Everything that the server is made of. `script` answers instead of a model.
+def parts(config: Path, script: Path | None = None, forced_texts: Path | None = None) -> "Parts":
+    """Everything that the server is made of. `script` answers instead of a model; a model of random weights says
+    `forced_texts`.
 
     What the answer to `initialize` does not need is imported after it, by `prepare`: an editor waits for that.
     """
@@ -82,9 +86,9 @@ def parts(config: Path, script: Path | None = None) -> "Parts":
             importlib.import_module(name)
 
     def make_core(settings: "Settings", reader_of: "ReaderOf", on_state: "Callable[[ModelState], None]") -> "Core":
-        from lsp_server.cli.core import ServedCore, engine_of
+        from lsp_server.cli.core import ServedCore, engine_of, forced_texts_of
 
-        core = ServedCore(engine_of(settings, script), reader_of, on_state)
+        core = ServedCore(engine_of(settings, script), reader_of, on_state, forced_texts_of(forced_texts))
         gc.freeze()
         return core
 

@@ -38,6 +38,8 @@ class Flight:
         self.done: Done | None = None
         self.accounted = False
         """Whether an answer's explanation has told of it already: each token counts once."""
+        self.forced = False
+        """Whether the text was given: the model's opinion of it then says nothing about it."""
         self._clock = clock
         self._attested = attested
         self._riders = 0
@@ -45,6 +47,7 @@ class Flight:
 
     def begin(self, engine: Engine, request: GenerateRequest, stop: ScopeStop) -> None:
         """`stop` is for the same query, and new: it reads the answer as it grows."""
+        self.forced = request.forced_answer is not None
         self._task = asyncio.create_task(self._fly(engine, request, stop))
         # Whoever was aboard may have left by the time it fails.
         self._task.add_done_callback(lambda task: task.cancelled() or task.exception())

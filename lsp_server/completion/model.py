@@ -113,4 +113,5 @@ def card_of(loaded: ModelFacts, known: facts.GgufFacts, fim: FimFormat) -> Model
         decode_rate=loaded.decode_rate,
         tested_with=catalogue.tested_with(known),
         prompt_tokens=prompt_budget(context_tokens, catalogue.prompt_tokens(known)),
+        random_weights=catalogue.random_weights(known),
     )

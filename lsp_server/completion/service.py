@@ -16,6 +16,7 @@ from lsp_server.cancel import CancelToken
 from lsp_server.completion import gate, postprocess, prompt, trigger
 from lsp_server.completion.cache import Cache
 from lsp_server.completion.flight import Flight
+from lsp_server.completion.forced import ForcedTexts
 from lsp_server.completion.ledger import Ledger
 from lsp_server.completion.model import ActiveModel, ModelState
 from lsp_server.completion.pace import Pace
@@ -55,6 +56,7 @@ class CompletionService:
 
     reader_of: the index of a workspace folder, or None while there is none.
     on_state: hears of every change of the model's state.
+    forced_texts: what a model of random weights is made to say, for measurements.
     """
 
     def __init__(
@@ -65,11 +67,13 @@ class CompletionService:
         reader_of: ReaderOf,
         clock: Callable[[], float] = time.monotonic,
         on_state: Callable[[ModelState], None] | None = None,
+        forced_texts: ForcedTexts | None = None,
     ) -> None:
         self._engine = engine
         self._trees = trees
         self._clock = clock
         self._model = ActiveModel(engine, on_state)
+        self._forced_texts = forced_texts
         # Questions to trees may parse again; the tree thread follows the typing and the context thread the index.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="codehearth-completion")
         self._prompts = Prompts(reader_of, self._thread)
@@ -269,6 +273,7 @@ class CompletionService:
             deadline_ms=int(DEADLINE_S * 1000) if query.automatic else None,
             heal=True,
             continuations=tuple(found.continuation for found in attested),
+            forced_answer=self._forced_texts.at(query, card) if self._forced_texts is not None else None,
         )
         flight = Flight(query, tree, mode, self._clock, attested)
         flight.board()
@@ -288,7 +293,8 @@ class CompletionService:
         query, mode = ledger.query, flight.mode
         with ledger.hop("postprocess"):
             processed = await self._off_the_loop(postprocess.run, text, query, tree, mode)
-        silence = processed.silence or gate.decide(processed.text, flight.mean_logprob(), query, mode)
+        sure = None if flight.forced else flight.mean_logprob()
+        silence = processed.silence or gate.decide(processed.text, sure, query, mode)
         self._cache.put(query, None if silence else processed.text, mode, processed.opened)
         return ledger.silent(silence, processed.detail) if silence else ledger.shown(processed.text)
 

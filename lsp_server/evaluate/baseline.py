@@ -12,7 +12,8 @@ import http.client
 import json
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import repeat
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -21,6 +22,7 @@ import attrs
 
 from lsp_server.engine.protocol import Done, Engine, GenerateRequest, ModelFacts, Segment
 from lsp_server.errors import ServerError
+from lsp_server.evaluate import recorded
 from lsp_server.evaluate.keystrokes import EditingTrace
 from lsp_server.evaluate.spread import Spread
 
@@ -130,15 +132,20 @@ async def replay_infill(
     trace: EditingTrace,
     *,
     keys: int | None = None,
+    forced: bool = False,
     on_key: Callable[[int], None] | None = None,
 ) -> BaselineFigures:
-    """Plays the trace's asking keys into our own engine with `/infill`'s prompts. The first request is not counted."""
+    """Plays the trace's asking keys into our own engine with `/infill`'s prompts. The first request is not counted.
+
+    forced: the answers are what the trace records, as for our own prompts.
+    """
     facts = await engine.model()
     costs: list[Cost] = []
-    for count, given in enumerate(_inputs(trace, keys)):
+    answers: Iterable[str | None] = recorded.answers(trace, keys) if forced else repeat(None)
+    for count, (given, answer) in enumerate(zip(_inputs(trace, keys), answers, strict=False)):
         prompt = infill_prompt(given, facts, vocabulary)
         began = time.perf_counter()
-        request = GenerateRequest("baseline", prompt, ANSWER, stop=("\n",))
+        request = GenerateRequest("baseline", prompt, ANSWER, stop=("\n",), forced_answer=answer)
         async for part in engine.generate(request):
             if isinstance(part, Done):
                 took = (time.perf_counter() - began) * 1000

@@ -23,7 +23,7 @@ from lsp_server import paths
 from lsp_server.engine.client import EngineClient, drain_running_engine
 from lsp_server.engine.protocol import ModelSpec
 from lsp_server.errors import IndexUnavailable
-from lsp_server.evaluate import baseline, indexing, keystrokes, product, replay, shapes
+from lsp_server.evaluate import baseline, indexing, keystrokes, product, recorded, replay, shapes
 from lsp_server.evaluate.baseline import BaselineFigures
 from lsp_server.evaluate.cancelling import CancelFigures, measure_cancelling
 from lsp_server.evaluate.client import EditorClient
@@ -34,7 +34,7 @@ from lsp_server.evaluate.product import Lag
 from lsp_server.evaluate.replay import Asked, Hurried, Replayed
 from lsp_server.evaluate.spread import Spread
 from lsp_server.evaluate.windows import WindowFigures, measure_windows
-from lsp_server.modelstore import store
+from lsp_server.modelstore import catalogue, facts, store
 
 _CODEHEARTH = (sys.executable, "-P", "-m", "lsp_server")
 
@@ -48,8 +48,9 @@ Tell = Callable[[str, float, float | None], None]
 class Options:
     """What to measure. quick: fewer repetitions and about a third of the trace. threads: for the model, all parts.
 
-    model: a path or name as `codehearth.model` takes it, None for the embedded one. shape: also measure cancelling on
-    a random model of the shape of a real 0.5B one. index_folder: what is indexed; None takes an installed package.
+    model: a path or name as `codehearth.model` takes it, None for the embedded one; one of random weights is made to
+    say what the trace records. shape: also measure cancelling on a random model of the shape of a real 0.5B one.
+    index_folder: what is indexed; None takes an installed package.
     """
 
     quick: bool = False
@@ -99,7 +100,8 @@ class ReplayFigures:
 
 @attrs.frozen
 class Figures:
-    """All of it. `start`: process start to the `initialize` reply, in milliseconds."""
+    """All of it. `start`: process start to the `initialize` reply, in milliseconds. forced: the model's weights are
+    random, and its answers to the trace were given to it (`recorded.py`)."""
 
     machine: Machine
     quick: bool
@@ -115,6 +117,7 @@ class Figures:
     cancelling: tuple[CancelFigures, ...]
     windows: WindowFigures
     index: IndexFigures
+    forced: bool = False
 
     def as_json(self) -> dict[str, Any]:
         return dict(cattrs.unstructure(self))
@@ -127,6 +130,8 @@ async def measure(options: Options, home: Path, tell: Tell) -> Figures:
     trace = keystrokes.load(keystrokes.shipped())
     model = store.locate(options.model)
     sent = {"model": str(model), "engine": {"threads": options.threads}}
+    forced = catalogue.random_weights(facts.read(model))
+    arguments = ("--forced-texts", str(recorded.lay_down(trace, home / "forced-texts.json"))) if forced else ()
     keys = len(trace.keys) // 3 if options.quick else None
     shaped = None
     if options.shape:
@@ -136,14 +141,14 @@ async def measure(options: Options, home: Path, tell: Tell) -> Figures:
         start = await _starts(3 if options.quick else 5, tell)
         folder = home / "workspaces" / trace.header.package
         trace.lay_out(folder)
-        async with EditorClient([folder], home=home, options=sent) as editor:
+        async with EditorClient([folder], home=home, options=sent, arguments=arguments) as editor:
             count = keys or len(trace.keys)
             played = await replay.replay(
                 editor, trace, folder, keys=keys, on_key=lambda done: tell("replaying the trace", done, count)
             )
             replayed = summary(trace, played)
             name = (await product.status(editor)).model or model.stem
-        async with EditorClient([folder], home=home, options=sent) as editor:
+        async with EditorClient([folder], home=home, options=sent, arguments=arguments) as editor:
             hurried = await replay.hurry(
                 editor,
                 trace,
@@ -154,7 +159,7 @@ async def measure(options: Options, home: Path, tell: Tell) -> Figures:
         tell("opening four windows", 0, None)
         windows = await measure_windows(_window_files(trace, home), home, options=sent)
         cancelling = [await _cancelling(model, options, tell)]
-        infill, real = await _baselines(trace, model, options, keys, tell)
+        infill, real = await _baselines(trace, model, options, keys, tell, forced=forced)
         if shaped is not None:
             cancelling.append(await _cancelling(shaped, options, tell))
         index = await _index(options.index_folder or indexing.installed_package("rich"), tell)
@@ -172,6 +177,7 @@ async def measure(options: Options, home: Path, tell: Tell) -> Figures:
         cancelling=tuple(cancelling),
         windows=windows,
         index=index,
+        forced=forced,
     )
 
 
@@ -254,7 +260,7 @@ async def _cancelling(model: Path, options: Options, tell: Tell) -> CancelFigure
 
 
 async def _baselines(
-    trace: EditingTrace, model: Path, options: Options, keys: int | None, tell: Tell
+    trace: EditingTrace, model: Path, options: Options, keys: int | None, tell: Tell, *, forced: bool
 ) -> tuple[BaselineFigures | None, BaselineFigures | None]:
     count = sum(key.asks for key in trace.keys[:keys])
     infill = real = None
@@ -264,7 +270,12 @@ async def _baselines(
         if {"pre", "suf", "mid"} <= set(roles):
             with _vocabulary(model) as vocabulary:
                 infill = await baseline.replay_infill(
-                    engine, vocabulary, trace, keys=keys, on_key=lambda done: tell("the /infill baseline", done, count)
+                    engine,
+                    vocabulary,
+                    trace,
+                    keys=keys,
+                    forced=forced,
+                    on_key=lambda done: tell("the /infill baseline", done, count),
                 )
     if options.llama_server is not None:
         async with baseline.LlamaServer(options.llama_server, model, options.threads) as server:

@@ -82,6 +82,13 @@ def sentences(figures: Figures) -> list[str]:
             "prompts laid out as llama-server's /infill lays them out for llama.vim (256 and 64 lines, a batch of "
             "1,024 tokens, be it more than the model was trained on; ours never are)."
         )
+    if figures.forced:
+        lines.append(
+            "The model's weights are random, so its answers were forced: each says, token by token, what the trace "
+            "records for its place. Times and tokens are those of a model that says it; what was shown and accepted is "
+            "no merit of any."
+            + (" llama-server's answers could not be forced." if figures.llama_server is not None else "")
+        )
     if figures.quick:
         lines.append("A quick run: fewer repetitions and a third of the trace.")
     if played.same_text is False:

@@ -16,6 +16,7 @@ import attrs
 
 from lsp_server import paths
 from lsp_server.modelstore import header, store
+from lsp_server.modelstore.catalogue import RANDOM_KEY as RANDOM_KEY
 
 Quantisation = Literal["Q8_0", "Q4_0", "F16"]
 
@@ -41,9 +42,6 @@ _NORMAL, _UNUSED = 1, 5
 
 _KEPT = ("tokenizer.", "codehearth.fim.", "codehearth.prompt_format")
 """Metadata that says how a model is asked; where its weights come from is not taken over."""
-
-RANDOM_KEY = "codehearth.random_weights"
-"""Present and true in the metadata of such a model: what it says must not be measured."""
 
 _PER_TOKEN = frozenset({"token_embd.weight", "output.weight"})
 """Matrices with one row for each token."""

@@ -45,3 +45,5 @@ class ModelCard:
     """How this format was checked here: our own model, the family's true tokenizer, or a synthetic one."""
     prompt_tokens: int = attrs.field(default=attrs.Factory(lambda card: card.context_tokens, takes_self=True))
     """Longest prompt worth reading, however much more the context holds."""
+    random_weights: bool = False
+    """Whether it was made for measuring speed: what it says is noise."""

@@ -9,6 +9,7 @@ A GGUF of our own says in its metadata:
     codehearth.fim.order        string   `spm` or `psm`; what makes it one of our own
     codehearth.prompt_format    integer  version of the prompts it was trained on; a model of another one is refused
     codehearth.prompt_tokens    integer  how many tokens of prompt are worth reading (optional); an upper bound
+    codehearth.random_weights   boolean  true where the weights are random (`evaluate/shapes.py`): it says nothing
 """
 
 import re
@@ -29,6 +30,7 @@ UNVERSIONED = 0
 ORDER_KEY = "codehearth.fim.order"
 FORMAT_KEY = "codehearth.prompt_format"
 PROMPT_TOKENS_KEY = "codehearth.prompt_tokens"
+RANDOM_KEY = "codehearth.random_weights"
 
 Tested = Literal["own", "vocabulary", "synthetic"]
 
@@ -113,6 +115,11 @@ def prompt_tokens(facts: GgufFacts) -> int | None:
     """
     value = facts.metadata.get(PROMPT_TOKENS_KEY, "")
     return int(value) or None if ORDER_KEY in facts.metadata and value.isdecimal() else None
+
+
+def random_weights(facts: GgufFacts) -> bool:
+    """Whether the model was made for measuring speed: what it says is noise."""
+    return facts.metadata.get(RANDOM_KEY) == "true"
 
 
 def _stated(facts: GgufFacts, order: str) -> FimFormat:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from lsp_server.cancel import CancelToken
+from lsp_server.completion.forced import ForcedTexts
 from lsp_server.completion.model import ModelState
 from lsp_server.completion.query import Answer, Query
 from lsp_server.completion.service import CompletionService
@@ -75,12 +76,14 @@ def service_for(
     *,
     reader: IndexReader | None = None,
     on_state: Callable[[ModelState], None] | None = None,
+    forced_texts: ForcedTexts | None = None,
 ) -> CompletionService:
     return CompletionService(
         engine=engine,
         trees=trees,
         reader_of=lambda folder: reader,
         on_state=on_state,
+        forced_texts=forced_texts,
     )
 
 

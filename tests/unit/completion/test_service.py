@@ -1,6 +1,7 @@
 """One inline completion from query to answer, with a scripted engine: what is asked, what is shown, what is stopped."""
 
 import asyncio
+import hashlib
 import threading
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -8,11 +9,12 @@ from typing import Any
 import attrs
 import pytest
 
+from lsp_server.completion.forced import ForcedTexts
 from lsp_server.completion.ledger import SENTENCES
 from lsp_server.completion.model import ModelState
 from lsp_server.completion.query import Silence
 from lsp_server.documents.document import Document, Edit
-from lsp_server.engine.fake import FakeEngine
+from lsp_server.engine.fake import FACTS, FakeEngine
 from lsp_server.engine.protocol import Priority
 from lsp_server.errors import EngineUnavailable, ModelUnavailable, ServerError
 from lsp_server.index.values import Chunk, Import, ScoredChunk
@@ -75,6 +77,35 @@ async def test_every_answer_is_explained(opened: Open) -> None:
         "total",
     ]
     assert set(hops) <= explanation.milliseconds.keys()
+
+
+RANDOM = attrs.evolve(FACTS, metadata={**FACTS.metadata, "codehearth.random_weights": "true"})
+
+
+def forced_at_the_cursor(editor: Editor, text: str) -> ForcedTexts:
+    place = hashlib.sha256(editor.text.encode()).hexdigest()
+    return ForcedTexts({place: {str(editor.cursor): text}})
+
+
+async def test_a_model_of_random_weights_says_what_it_is_told(opened: Open) -> None:
+    """Its text for this place is shown, however unlikely the model finds it; elsewhere it speaks for itself."""
+    texts = forced_at_the_cursor(opened(FILE, FakeEngine()), "sum(items)")
+    engine = FakeEngine("noise", facts=RANDOM, logprob=-9.0)
+    editor = opened(FILE, engine, forced_texts=texts)
+    answer = await editor.answer()
+    assert [item.text for item in answer.items] == ["sum(items)"]
+    assert answer.explanation.logprob == pytest.approx(-9.0)
+    editor.type("x")
+    assert (await editor.answer()).explanation.silence == "unsure"
+    assert [asked.request.forced_answer for asked in engine.requests] == ["sum(items)", None]
+
+
+async def test_nothing_is_put_into_the_mouth_of_a_trained_model(opened: Open) -> None:
+    texts = forced_at_the_cursor(opened(FILE, FakeEngine()), "sum(items)")
+    engine = FakeEngine("len(items)")
+    answer = await opened(FILE, engine, forced_texts=texts).answer()
+    assert [item.text for item in answer.items] == ["len(items)"]
+    assert engine.requests[0].request.forced_answer is None
 
 
 async def test_typing_along_needs_no_engine(opened: Open) -> None:

@@ -11,7 +11,7 @@ import pytest
 from lsp_server.engine import fake
 from lsp_server.engine.protocol import Done, GenerateRequest, ModelFacts, Piece, Segment
 from lsp_server.errors import ServerError
-from lsp_server.evaluate import baseline, keystrokes
+from lsp_server.evaluate import baseline, keystrokes, recorded
 from lsp_server.evaluate.baseline import BATCH, InfillInput, LlamaServer, infill_prompt
 
 
@@ -105,6 +105,17 @@ async def test_the_trace_is_replayed_key_by_key() -> None:
     assert figures.requests == figures.evaluated.count == len(asking) - 1
     assert figures.reused_share == pytest.approx(0.5, abs=0.01)
     assert {request.stop for request in engine.requests} == {("\n",)}
+
+
+async def test_forced_answers_are_what_the_trace_records() -> None:
+    """One for each key that asks, and none unless it is wanted."""
+    trace = keystrokes.load(keystrokes.shipped())
+    engine = RecordingEngine()
+    await baseline.replay_infill(engine, Characters(), trace, keys=30, forced=True)
+    assert [request.forced_answer for request in engine.requests] == recorded.answers(trace, 30)
+    engine = RecordingEngine()
+    await baseline.replay_infill(engine, Characters(), trace, keys=3)
+    assert {request.forced_answer for request in engine.requests} == {None}
 
 
 FAKE_LLAMA_SERVER = """\

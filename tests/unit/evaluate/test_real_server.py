@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from lsp_server.engine.client import drain_running_engine
-from lsp_server.evaluate import figures, indexing, keystrokes, replay
+from lsp_server.evaluate import figures, indexing, keystrokes, recorded, replay, shapes
 from lsp_server.evaluate.client import EditorClient
+from lsp_server.evaluate.shapes import Shape
 from lsp_server.evaluate.windows import measure_windows
 
 OPTIONS = {"engine": {"threads": 1}}
@@ -44,6 +45,23 @@ async def test_hurried_typing_ends_with_an_answer(home: Path, tmp_path: Path) ->
     assert set(hurried.outcomes) <= {"answered", "cancelled", "null"}
     assert hurried.last_answered
     assert hurried.same_text is True
+
+
+async def test_a_model_of_random_weights_says_what_the_trace_records(home: Path, tmp_path: Path) -> None:
+    """What it says by itself is never right; what it is made to say is shown, and is what the person types."""
+    trace = keystrokes.load(keystrokes.shipped())
+    model = shapes.write(tmp_path / "random.gguf", Shape("random-small", 2, 64, 2, 1, 96, 20_000, 1024))
+    texts = recorded.lay_down(trace, tmp_path / "texts.json")
+    folder = tmp_path / "workspace"
+    folder.mkdir()
+    options = {**OPTIONS, "model": str(model)}
+    arguments = ("--forced-texts", str(texts))
+    async with EditorClient([folder], home=home, options=options, arguments=arguments) as editor:
+        played = await replay.replay(editor, trace, folder, keys=10)
+    found = figures.summary(trace, played)
+    assert found.same_text is True
+    assert found.accepted > 0
+    assert found.accepted_characters > 10
 
 
 async def test_two_windows_share_one_engine(home: Path, tmp_path: Path) -> None:

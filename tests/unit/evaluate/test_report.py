@@ -89,6 +89,13 @@ def test_the_baseline_is_compared() -> None:
     assert rows["/infill: tokens per key, median"] == "250, 50 times ours"
 
 
+def test_forced_answers_are_told() -> None:
+    """Nobody may take the figures of noise for those of a model that knew what to say."""
+    told = "its answers were forced"
+    assert told not in report.markdown(figures())
+    assert told in report.markdown(attrs.evolve(figures(), forced=True))
+
+
 def test_every_table_line_has_three_cells() -> None:
     table = report.markdown(figures()).split("\n\n")[0].splitlines()
     assert len(table) > 10

@@ -7,7 +7,7 @@ import pytest
 
 from lsp_server.evaluate import shapes
 from lsp_server.evaluate.shapes import Shape
-from lsp_server.modelstore import facts, header, store
+from lsp_server.modelstore import catalogue, facts, header, store
 from lsp_server.modelstore.card import FimFormat
 from tests.unit.modelstore.ggufs import write
 
@@ -25,6 +25,7 @@ def test_a_shape_has_its_dimensions_and_the_vocabulary_of_its_source(tmp_path: P
     assert (found.name, found.architecture, found.quantisation) == ("random-small", "llama", "Q8_0")
     assert (found.trained_context, found.vocabulary_size) == (256, 20_000)
     assert found.special_tokens == source.special_tokens
+    assert catalogue.random_weights(found)
     per_layer = 2 * 64 + 2 * 64 * 64 + 2 * 32 * 64 + 3 * 96 * 64
     assert found.parameters == 20_000 * 64 + 64 + 2 * per_layer
     assert found.cached_values_per_token == 2 * 1 * (32 + 32)

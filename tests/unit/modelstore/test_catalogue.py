@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from lsp_server.errors import ModelUnavailable
@@ -139,6 +140,14 @@ def test_a_model_of_another_prompt_format_is_refused(tmp_path: Path) -> None:
 def test_other_peoples_models_have_no_prompt_format(tmp_path: Path) -> None:
     """The version belongs to models of our own only."""
     assert catalogue.prompt_format(facts.read(write(tmp_path / "a.gguf", architecture="qwen2"))) is None
+
+
+def test_a_model_of_random_weights_says_so(tmp_path: Path) -> None:
+    """What it says is noise, and a benchmark has to know; nobody else's file says it."""
+    read = facts.read(write(tmp_path / "a.gguf"))
+    assert not catalogue.random_weights(read)
+    said = attrs.evolve(read, metadata={**read.metadata, catalogue.RANDOM_KEY: "true"})
+    assert catalogue.random_weights(said)
 
 
 @pytest.mark.parametrize(
