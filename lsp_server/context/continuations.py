@@ -1,24 +1,20 @@
 """What the repository itself goes on with, wherever the text before the cursor stands in it already: an n-gram cache.
 
-A place *says* how the text goes on when the last tokens before the cursor stand before it too. Places are looked for in
-the document and, through the index, in the rest of the repository; those that say the same are one continuation. Never
-reads the disk, never judges: how much a match is worth is the engine's question. Pure given the index, on the context
-thread, a few milliseconds.
-
-A token is a word, a number, one mark of punctuation or a line's end with the blank lines after it. Other white space
-is none, but indentation has to get deeper or shallower there where it does here.
+A place *says* how the text goes on when the last tokens before the cursor (`token_runs.py`) stand before it too, and
+indentation gets deeper or shallower there where it does here. Places are looked for in the document and, through the
+index, in the rest of the repository; those that say the same are one continuation. Never reads the disk, never judges:
+how much a match is worth is the engine's question. Pure given the index, on the context thread, a few milliseconds.
 """
 
 import re
-from collections import deque
 from collections.abc import Iterable, Iterator
-from itertools import islice, pairwise
 
 import attrs
 
 from lsp_server.context.gather import Place
 from lsp_server.context.nearby import IDENTIFIER
 from lsp_server.context.secrets import redacted_parts
+from lsp_server.context.token_runs import Search, agreeing, is_word, normal, tokens_of
 from lsp_server.engine.protocol import Continuation
 from lsp_server.index.values import Chunk, IndexReader
 
@@ -36,6 +32,9 @@ ENOUGH = 8
 
 MOST_PLACES = 48
 """Places looked at of one text; of more, those nearest to the cursor."""
+
+FARTHEST = 500_000
+"""Characters of the document above the cursor, and below it, in which places are looked for."""
 
 MOST_GROUPS = 8
 OWN_FILE = 4.0
@@ -56,8 +55,7 @@ _WINDOW = 1500
 _AROUND = 400
 """Characters round a place in which something may say that it is a secret: a name, the lines of a key."""
 
-_TOKEN = re.compile(r"\n\s*|\w+|[^\w\s]")
-_WORD = re.compile(r"\w+")
+_BLANK = re.compile(r"\s*")
 _LONG_RUN = re.compile(r"[\w+/=.~-]{15}")
 """Whatever `secrets.py` knows has as many characters in a row; looking closer costs more than all the rest here."""
 
@@ -115,10 +113,9 @@ def among(place: Place, chunks: Iterable[Chunk], *, lines: int) -> tuple[Atteste
 
 @attrs.frozen
 class _Sought:
-    """What stands before the cursor. `half`: the last token is a word that the cursor touches, finished or not."""
+    """What stands before the cursor. Its last token may be a word that the cursor touches, finished or not."""
 
     tokens: tuple[str, ...]
-    half: bool
     spaced: bool
     """White space stands between the last token and the cursor: what follows there is told without its own."""
     indentation: str
@@ -134,13 +131,12 @@ class _Sought:
         before = place.text[start : place.offset]
         if not start:
             before = f"\n{before}"
-        tokens = _TOKEN.findall(before)[-DEPTH:]
-        half = bool(tokens) and before[-1:] == tokens[-1][-1] and _WORD.match(tokens[-1]) is not None
+        tokens = tokens_of(before)[-DEPTH:]
+        half = bool(tokens) and before[-1:] == tokens[-1][-1] and is_word(tokens[-1])
         finished = before[: len(before) - len(tokens[-1])] if half else before
         identifiers = [name for name in IDENTIFIER.findall(finished[-600:]) if len(name) > 1]
         return cls(
-            tokens=tuple(_normal(token) for token in tokens),
-            half=half,
+            tokens=tuple(map(normal, tokens)),
             spaced=before[-1:].isspace(),
             indentation=_indentation(before, len(before)),
             above=_above(before, len(before)),
@@ -150,31 +146,6 @@ class _Sought:
     @property
     def begins_line(self) -> bool:
         return self.tokens[-1] == "\n"
-
-    def pattern(self, length: int) -> re.Pattern[str]:
-        """Matches the last `length` tokens and ends where the text goes on."""
-        wanted = self.tokens[-length:]
-        said = [_first(wanted[0])]
-        for left, right in pairwise(wanted):
-            if left != "\n":
-                said.append(r"[^\S\n]+" if _WORD.match(left) and _WORD.match(right) else r"[^\S\n]*")
-            said.append(r"\n\s*" if right == "\n" else re.escape(right))
-        if self.spaced and not self.begins_line:
-            said.append(r"(?!\w)[^\S\n]*" if _WORD.match(wanted[-1]) else r"[^\S\n]*")
-        return re.compile("".join(said))
-
-    def matched(self, text: str, position: int) -> int:
-        """How many of the tokens stand before this position of another text."""
-        start = max(0, position - 400)
-        there = _TOKEN.findall(text[start:position])
-        if start:
-            del there[0]  # may be half a token
-        length = 0
-        for ours, theirs in zip(reversed(self.tokens), reversed(there), strict=False):
-            if ours != _normal(theirs):
-                break
-            length += 1
-        return length
 
 
 @attrs.frozen(eq=False)
@@ -235,31 +206,39 @@ class _Group:
 
 
 def _document(place: Place) -> Iterator[_Source]:
-    """The document without the cursor's line: what is typed there is neither finished nor said elsewhere."""
-    start = place.text.rfind("\n", 0, place.offset) + 1
-    end = place.text.find("\n", place.offset)
-    yield _Source(place.path, "\n" + place.text[:start], -1, own=True)
-    if end >= 0:
-        yield _Source(place.path, place.text[end:], place.text.count("\n", 0, end), own=True, below=True)
+    """The document round the cursor's line: what is typed there is neither finished nor said elsewhere."""
+    text = place.text
+    stop = text.rfind("\n", 0, place.offset) + 1
+    if stop <= FARTHEST:
+        yield _Source(place.path, "\n" + text[:stop], -1, own=True)
+    else:
+        start = text.index("\n", stop - FARTHEST, stop)
+        yield _Source(place.path, text[start:stop], text.count("\n", 0, start), own=True)
+    start = text.find("\n", place.offset)
+    if start >= 0:
+        stop = len(text) if len(text) - start <= FARTHEST else text.rindex("\n", start, start + FARTHEST) + 1
+        yield _Source(place.path, text[start:stop], text.count("\n", 0, start), own=True, below=True)
 
 
 def _said(sought: _Sought, sources: list[_Source], lines: int) -> Iterator[_Said]:
     """What every place says, the longest matches and, where these are few, shorter ones."""
     places: list[tuple[_Source, int]] = []
+    length = 0
     for length in sorted({min(length, len(sought.tokens)) for length in LENGTHS}, reverse=True):
-        pattern = sought.pattern(length)
-        places = [(source, found.end()) for source in sources for found in _nearest(pattern, source)]
+        search = Search(sought.tokens[-length:], spaced=sought.spaced)
+        places = [
+            (source, position)
+            for source in sources
+            for position in search.ends(source.text, MOST_PLACES, from_start=source.below)
+        ]
         if len(places) >= ENOUGH:
             break
     for source, position in places:
         text = _told(sought, source.text, position, lines)
         if text is not None:
-            yield _Said(text, source, position, sought.matched(source.text, position))
-
-
-def _nearest(pattern: re.Pattern[str], source: _Source) -> Iterable[re.Match[str]]:
-    found = pattern.finditer(source.text)
-    return islice(found, MOST_PLACES) if source.below else deque(found, maxlen=MOST_PLACES)
+            # So many agree in any case, even where they are too long to be compared again.
+            matched = max(length, agreeing(sought.tokens, source.text, position))
+            yield _Said(text, source, position, matched)
 
 
 def _told(sought: _Sought, text: str, position: int, lines: int) -> str | None:
@@ -304,8 +283,8 @@ def _moved(above_here: str, above_there: str, there: str) -> str | None:
 def _indentation(text: str, position: int) -> str:
     """Of the line that holds a position, as far as it stands before it."""
     start = text.rfind("\n", 0, position) + 1
-    line = text[start:position]
-    return line[: len(line) - len(line.lstrip())]
+    blank = _BLANK.match(text, start, position)
+    return blank[0] if blank is not None else ""
 
 
 def _above(text: str, position: int) -> str:
@@ -313,14 +292,3 @@ def _above(text: str, position: int) -> str:
     start = max(0, position - _WINDOW)
     above = text[start : text.rfind("\n", 0, position) + 1].rstrip()
     return _indentation(above, len(above))
-
-
-def _first(token: str) -> str:
-    if token == "\n":
-        return r"\n\s*"
-    # Looking back comes last, so that the search is for plain text.
-    return rf"{re.escape(token)}(?<!\w{re.escape(token)})" if _WORD.match(token) else re.escape(token)
-
-
-def _normal(token: str) -> str:
-    return "\n" if token[0] == "\n" else token

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lsp_server.context import continuations
-from lsp_server.context.continuations import ENOUGH, LONGEST_LINE, MOST_GROUPS, Attested, attested
+from lsp_server.context.continuations import ENOUGH, FARTHEST, LONGEST_LINE, MOST_GROUPS, Attested, attested
 from lsp_server.context.gather import Place
 from tests.house import Golden, cursor, goldens
 from tests.unit.context.small_index import SmallIndex
@@ -108,3 +108,22 @@ def test_without_an_index_the_document_is_enough() -> None:
 
 def test_nothing_is_asked_of_an_empty_document() -> None:
     assert told("<CURSOR>", {"a.py": "def f():\n    return 1\n"}) == []
+
+
+@pytest.mark.parametrize("missing", [0, 1])
+def test_the_farthest_places_of_a_long_document_are_not_looked_for(missing: int) -> None:
+    """Above the cursor and below it; the nearer ones have the numbers of their lines."""
+    # A line end, the place's line and the lines between are FARTHEST characters, or one more.
+    pad = "#" * (FARTHEST - len("\ngo(above)\n") - 1 + missing) + "\n"
+    below = "\n" + "#" * (FARTHEST - len("\n\ngo(below)\n") + missing) + "\ngo(below)\n"
+    text, offset = cursor(f"# first\n\ngo(above)\n{pad}go(<CURSOR>{below}end\n")
+    found = attested(Place("own.py", text, offset), None, lines=1)
+    near = {("above)\n", 2), ("below)\n", 6)}
+    assert {(each.continuation.text, each.line) for each in found} == (set() if missing else near)
+
+
+def test_much_white_space_is_as_good_as_little() -> None:
+    """Nothing is left to compare before it, but so much agreed that the place was found."""
+    text, offset = cursor(f"table = {' ' * 1000}[1]\nother\ntable = <CURSOR>")
+    (found,) = attested(Place("own.py", text, offset), None, lines=1)
+    assert (found.continuation.text, found.continuation.matched) == ("[1]\n", continuations.LEAST)
