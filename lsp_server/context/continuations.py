@@ -1,9 +1,10 @@
 """What the repository itself goes on with, wherever the text before the cursor stands in it already: an n-gram cache.
 
 A place *says* how the text goes on when the last tokens before the cursor (`token_runs.py`) stand before it too, and
-indentation gets deeper or shallower there where it does here. Places are looked for in the document and, through the
-index, in the rest of the repository; those that say the same are one continuation. Never reads the disk, never judges:
-how much a match is worth is the engine's question. Pure given the index, on the context thread, a few milliseconds.
+indentation gets deeper or shallower there where it does here. It also does where the same tokens stand but for some
+names (`analogies.py`), with the names exchanged. Places are looked for in the document and, through the index, in the
+rest of the repository; those that say the same are one continuation. Never reads the disk, never judges: how much a
+match is worth is the engine's question. Pure given the index, on the context thread, a few milliseconds.
 """
 
 import re
@@ -11,6 +12,7 @@ from collections.abc import Iterable, Iterator
 
 import attrs
 
+from lsp_server.context import analogies
 from lsp_server.context.gather import Place
 from lsp_server.context.nearby import IDENTIFIER
 from lsp_server.context.secrets import redacted_parts
@@ -49,13 +51,23 @@ PHRASES = (5, 3, 2, 1)
 MOST_CHUNKS = 12
 """Twice as many, or all files, find the same (`models/evaluation/calibrate_continuations.py`)."""
 
-_WINDOW = 1500
+NEAR = 30_000
+"""Characters of the document above the cursor, and below it, in which places are looked for that are alike."""
+
+EXCHANGE = 2
+"""Matched tokens that one exchanged name costs."""
+
+MOST_ALIKE = 24
+"""Places whose continuation is told, the most alike ones."""
+
+_WINDOW = 3000
 """Characters before the cursor in which its tokens lie."""
 
 _AROUND = 400
 """Characters round a place in which something may say that it is a secret: a name, the lines of a key."""
 
 _BLANK = re.compile(r"\s*")
+_BLANKS = re.compile(r"[^\S\n]*")
 _LONG_RUN = re.compile(r"[\w+/=.~-]{15}")
 """Whatever `secrets.py` knows has as many characters in a row; looking closer costs more than all the rest here."""
 
@@ -104,7 +116,7 @@ def among(place: Place, chunks: Iterable[Chunk], *, lines: int) -> tuple[Atteste
         return ()
     sources = [*_document(place), *map(_Source.of, chunks)]
     groups: dict[str, list[_Said]] = {}
-    for said in _said(sought, sources, lines):
+    for said in (*_said(sought, sources, lines), *_alike(sought, sources, lines)):
         groups.setdefault(said.text, []).append(said)
     ranked = sorted(map(_Group.of, groups.values()), key=lambda group: group.rank)
     open_groups = (group for group in ranked if not any(said.is_secret() for said in group.places))
@@ -113,9 +125,11 @@ def among(place: Place, chunks: Iterable[Chunk], *, lines: int) -> tuple[Atteste
 
 @attrs.frozen
 class _Sought:
-    """What stands before the cursor. Its last token may be a word that the cursor touches, finished or not."""
+    """What stands before the cursor. Its last token may be a word that the cursor touches, finished or not (`half`)."""
 
-    tokens: tuple[str, ...]
+    tail: tuple[str, ...]
+    """The last `analogies.DEPTH` tokens."""
+    half: bool
     spaced: bool
     """White space stands between the last token and the cursor: what follows there is told without its own."""
     indentation: str
@@ -131,12 +145,13 @@ class _Sought:
         before = place.text[start : place.offset]
         if not start:
             before = f"\n{before}"
-        tokens = tokens_of(before)[-DEPTH:]
+        tokens = tokens_of(before)[-analogies.DEPTH :]
         half = bool(tokens) and before[-1:] == tokens[-1][-1] and is_word(tokens[-1])
         finished = before[: len(before) - len(tokens[-1])] if half else before
         identifiers = [name for name in IDENTIFIER.findall(finished[-600:]) if len(name) > 1]
         return cls(
-            tokens=tuple(map(normal, tokens)),
+            tail=tuple(map(normal, tokens)),
+            half=half,
             spaced=before[-1:].isspace(),
             indentation=_indentation(before, len(before)),
             above=_above(before, len(before)),
@@ -144,8 +159,13 @@ class _Sought:
         )
 
     @property
+    def tokens(self) -> tuple[str, ...]:
+        """Those that are searched for as they are."""
+        return self.tail[-DEPTH:]
+
+    @property
     def begins_line(self) -> bool:
-        return self.tokens[-1] == "\n"
+        return self.tail[-1] == "\n"
 
 
 @attrs.frozen(eq=False)
@@ -176,10 +196,11 @@ class _Said:
 
     def is_secret(self) -> bool:
         """Whether something in it is blanked in prompts, in the light of what stands before it."""
-        if not _LONG_RUN.search(self.text):
+        told = len(self.text) + _AROUND  # a little more where names were exchanged for longer ones
+        if not _LONG_RUN.search(self.source.text, self.position, self.position + told):
             return False
         before = self.source.text[max(0, self.position - _AROUND) : self.position]
-        after = self.source.text[self.position : self.position + len(self.text) + _AROUND]
+        after = self.source.text[self.position : self.position + told]
         return redacted_parts((before, after))[1] != after
 
 
@@ -193,7 +214,9 @@ class _Group:
     @classmethod
     def of(cls, places: list[_Said]) -> "_Group":
         best = sorted(places, key=lambda said: (-said.matched, not said.source.own))
-        return cls(tuple(best), sum(OWN_FILE if said.source.own else 1.0 for said in places))
+        # A place may have been found as it is and, further back, but for some names.
+        distinct = {(said.source.path, said.source.line, said.position): said.source.own for said in places}
+        return cls(tuple(best), sum(OWN_FILE if own else 1.0 for own in distinct.values()))
 
     @property
     def rank(self) -> tuple[int, float, str]:
@@ -239,6 +262,49 @@ def _said(sought: _Sought, sources: list[_Source], lines: int) -> Iterator[_Said
             # So many agree in any case, even where they are too long to be compared again.
             matched = max(length, agreeing(sought.tokens, source.text, position))
             yield _Said(text, source, position, matched)
+
+
+def _alike(sought: _Sought, sources: list[_Source], lines: int) -> Iterator[_Said]:
+    """What those places say that are like the cursor's but for some names, the most alike ones first."""
+    found: list[tuple[int, _Source, int, analogies.Alike]] = []
+    for source in sources:
+        start, text = _near(source)
+        tokens = analogies.tokens(text)
+        for place in analogies.alike(sought.tail, tokens, half=sought.half, from_start=source.below):
+            matched = min(place.same - EXCHANGE * place.exchanged, DEPTH)
+            if place.exchanged and matched >= LEAST:
+                found.append((matched, source, start + _goes_on(sought, text, tokens, place.number), place))
+    found.sort(key=lambda each: -each[0])
+    for matched, source, position, place in found[:MOST_ALIKE]:
+        told = _told(sought, source.text, position, lines)
+        if told is not None:
+            yield _Said(analogies.renamed(told, place.names), source, position, matched)
+
+
+def _near(source: _Source) -> tuple[int, str]:
+    """The part of the source that is searched for what is alike, whole lines, and where it begins."""
+    text = source.text
+    if len(text) <= NEAR:
+        return 0, text
+    if source.below:
+        return 0, text[: text.rindex("\n", 0, NEAR) + 1]
+    start = text.find("\n", len(text) - NEAR)
+    return start, text[start:]
+
+
+def _goes_on(sought: _Sought, text: str, tokens: analogies.Tokens, number: int) -> int:
+    """Where a text goes on in front of a token, white space left out that the cursor has typed; within it, where the
+    cursor touches the word before."""
+    if sought.half:
+        return tokens.starts[number - 1] + len(sought.tail[-1])
+    end = tokens.ends[number - 1]
+    if sought.begins_line:
+        return tokens.starts[number] if number < len(tokens.starts) else len(text)
+    if sought.spaced:
+        blank = _BLANKS.match(text, end)
+        assert blank is not None
+        return blank.end()
+    return end
 
 
 def _told(sought: _Sought, text: str, position: int, lines: int) -> str | None:

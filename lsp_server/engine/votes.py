@@ -44,7 +44,7 @@ class Weighing:
         """
         if matched <= 0:
             return 0.0
-        return min(self.most, (1.0 - math.exp(-matched / self.reach)) * agreement**self.doubt)
+        return min(self.most, (1.0 - math.exp(-matched / self.reach)) * math.pow(agreement, self.doubt))
 
 
 WEIGHING = Weighing()

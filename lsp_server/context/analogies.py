@@ -1,0 +1,168 @@
+"""Places that are like the cursor's but for some names: `self.height = height` where `self.width =` is being typed.
+
+Before such a place stand the tokens that stand before the cursor, except that some names or numbers are others, each
+the same other one throughout. What follows there can be told with the names exchanged. Knows nothing of files; in
+plain Python, so that the interpreter is never held for long.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from keyword import iskeyword
+
+import attrs
+
+DEPTH = 40
+"""Tokens before the cursor that are compared."""
+
+LEAST = 4
+"""Tokens that have to be the same."""
+
+MOST_EXCHANGED = 3
+MOST_PLACES = 200
+"""Places compared of one text, those nearest to the cursor."""
+
+SHORTEST_PART = 3
+"""Letters of a name's part that is exchanged inside other names, too."""
+
+_TOKEN = re.compile(r"\w+|[^\w\s]")
+_NAME = re.compile(r"\w+")
+_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|_+|.")
+_KEPT = frozenset(("self", "cls", "this", "super", "int", "str", "None", "True", "False"))
+"""Names that mean the same everywhere."""
+
+
+@attrs.frozen(eq=False)
+class Tokens:
+    """A text's tokens, one `\\n` for each run of line ends, and where each begins and ends."""
+
+    words: list[str]
+    starts: list[int]
+    ends: list[int]
+
+
+@lru_cache(maxsize=20_000)
+def _of_line(line: str) -> tuple[tuple[str, int, int], ...]:
+    """Remembered: from key to key all lines but one stay as they are."""
+    return tuple((found[0], found.start(), found.end()) for found in _TOKEN.finditer(line))
+
+
+def tokens(text: str) -> Tokens:
+    words: list[str] = []
+    starts: list[int] = []
+    ends: list[int] = []
+    offset = 0
+    for number, line in enumerate(text.split("\n")):
+        if number and words[-1:] != ["\n"]:
+            words.append("\n")
+            starts.append(offset - 1)
+            ends.append(offset)
+        for word, start, end in _of_line(line):
+            words.append(word)
+            starts.append(offset + start)
+            ends.append(offset + end)
+        offset += len(line) + 1
+    return Tokens(words, starts, ends)
+
+
+@attrs.frozen
+class Alike:
+    """One such place. number: how many of the text's tokens stand before it. same: tokens that are the same. names:
+    each name there, and what it is here, those included that are the same. exchanged: how many are not."""
+
+    number: int
+    same: int
+    names: Mapping[str, str]
+    exchanged: int
+
+
+def alike(sought: Sequence[str], text: Tokens, *, half: bool, from_start: bool) -> Iterator[Alike]:
+    """sought: normal tokens before the cursor. half: the last one is a word that the cursor touches."""
+    words = text.words
+    last = sought[-1]
+    before = sought[-2] if len(sought) > 1 else None
+    exchangeable = not half and _exchangeable(last)
+    found = [
+        number
+        for number, word in enumerate(words, 1)
+        if word == last
+        or (half and word.startswith(last))
+        or (exchangeable and number > 1 and words[number - 2] == before and _exchangeable(word))
+    ]
+    for place in found[:MOST_PLACES] if from_start else found[-MOST_PLACES:]:
+        compared = _compared(sought, words, place, half=half)
+        if compared is not None:
+            yield compared
+
+
+def _compared(sought: Sequence[str], words: Sequence[str], place: int, *, half: bool) -> Alike | None:
+    names: dict[str, str] = {}
+    taken: dict[str, str] = {}
+    same, exchanged = int(half), 0
+    # Half a word says nothing of what it is called elsewhere.
+    for back in range(1 + half, min(DEPTH, len(sought), place) + 1):
+        ours, theirs = sought[-back], words[place - back]
+        if not _exchangeable(ours) or not _exchangeable(theirs):
+            if ours != theirs:
+                break
+            same += 1
+            continue
+        if names.get(theirs, ours) != ours or taken.get(ours, theirs) != theirs:
+            break
+        if ours == theirs:
+            same += 1
+        elif theirs not in names:
+            if exchanged == MOST_EXCHANGED or ours.isdigit() != theirs.isdigit():
+                break
+            exchanged += 1
+        names[theirs], taken[ours] = ours, theirs
+    return Alike(place, same, names, exchanged) if same >= LEAST else None
+
+
+def renamed(text: str, names: Mapping[str, str]) -> str:
+    """With every name exchanged that is known, also as a part of other names."""
+    whole = {theirs: ours for theirs, ours in names.items() if theirs != ours}
+    if not whole:
+        return text
+    parts = _parts(whole)
+
+    def exchange(found: re.Match[str]) -> str:
+        name = found[0]
+        if name in names:
+            return names[name]
+        for theirs, ours in parts.items():
+            if theirs in name:
+                return name.replace(theirs, ours)
+        return name
+
+    return _NAME.sub(exchange, text)
+
+
+def _parts(names: Mapping[str, str]) -> dict[str, str]:
+    """What is exchanged inside of other names: the names themselves and that part in which they differ, as it is
+    written there, capitalised, and in capitals; the longest first."""
+    found: dict[str, str] = {}
+    for theirs, ours in names.items():
+        for one, other in ((theirs, ours), _difference(theirs, ours)):
+            if len(one) >= SHORTEST_PART and other and not one.isdigit():
+                for form in (str, str.capitalize, str.upper, str.lower):
+                    found.setdefault(form(one), form(other))
+                found[one] = other
+    return dict(sorted(found.items(), key=lambda entry: -len(entry[0])))
+
+
+def _difference(one: str, other: str) -> tuple[str, str]:
+    """The parts in the middle of two names that are not the same, between what both begin and end with."""
+    left, right = _PARTS.findall(one), _PARTS.findall(other)
+    begin = 0
+    while begin < min(len(left), len(right)) and left[begin] == right[begin]:
+        begin += 1
+    end = 0
+    while end < min(len(left), len(right)) - begin and left[-1 - end] == right[-1 - end]:
+        end += 1
+    return "".join(left[begin : len(left) - end]), "".join(right[begin : len(right) - end])
+
+
+@lru_cache(maxsize=20_000)
+def _exchangeable(word: str) -> bool:
+    return (word[0].isalnum() or word[0] == "_") and word not in _KEPT and not iskeyword(word)
