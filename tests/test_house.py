@@ -42,10 +42,25 @@ TRAINING_ONLY = frozenset({"models", "torch", "tokenizers", "matplotlib", "rapid
 """What the product never imports: the code that makes the model, and its libraries."""
 
 MODELS_FENCES: dict[str, tuple[str, ...]] = {
-    "torch": tuple(f"train/{name}.py" for name in ("model", "optimiser", "initial", "train", "export", "export_check")),
-    "tokenizers": ("train/tokenizer.py",),
-    "matplotlib": ("train/curve.py",),
+    "torch": ("train/network/",),
+    "matplotlib": ("train/network/curve.py",),
+    "tokenizers": ("train/tokenizer/",),
+    "tree_sitter": ("train/examples/",),
+    "gguf": ("train/export/",),
+    "llama_cpp": ("evaluation/engine.py",),
 }
+
+TRAINING_ROOMS: dict[str, frozenset[str]] = {
+    "packages": frozenset(),
+    "corpus": frozenset({"packages"}),
+    "tokenizer": frozenset({"corpus"}),
+    "examples": frozenset({"corpus", "tokenizer"}),
+    "network": frozenset(),
+    "export": frozenset({"tokenizer", "examples"}),
+    "shapes": frozenset(),
+    "stages": frozenset({"packages", "corpus", "tokenizer", "examples", "network", "export", "shapes"}),
+}
+"""Which other rooms each room of `models/train` may import; all of them share `stage.py`, and no stage imports one."""
 
 
 def sources() -> list[Path]:
@@ -121,6 +136,23 @@ def faults_of_fences(paths: list[Path], package: Path, fences: dict[str, tuple[s
                 yield f"{place(path, package)}:{line} imports {module}"
 
 
+def test_rooms_of_training_import_what_is_written_here() -> None:
+    """What is learnt from knows no network, the network no packages, and no stage another stage."""
+    training = MODELS / "train"
+    rooms = {path.parent.name for path in training.glob("*/*.py")}
+    assert rooms == set(TRAINING_ROOMS)
+    assert [fault for path in training.glob("*/*.py") for fault in faults_of_training(path)] == []
+
+
+def faults_of_training(path: Path) -> Iterator[str]:
+    own = path.parent.name
+    allowed = TRAINING_ROOMS[own] | {"stage"} | ({own} - {"stages"})
+    for line, module in imports(path):
+        parts = module.split(".")
+        if parts[:2] == ["models", "train"] and len(parts) > 2 and parts[2] not in allowed:
+            yield f"{own}/{path.name}:{line} imports {module}"
+
+
 def test_the_product_knows_nothing_of_training() -> None:
     """What makes the model, and the libraries for it, never run in the product."""
     faults = [
@@ -138,6 +170,18 @@ def test_the_floors_test_sees_a_violation(tmp_path: Path) -> None:
     planted.parent.mkdir(parents=True)
     planted.write_text("from lsp_server.engine.protocol import Piece\n", encoding="utf-8")
     assert list(faults_of_direction(planted, tmp_path / "lsp_server")) != []
+
+
+@pytest.mark.parametrize(
+    "planted", ["corpus: from models.train.network import model", "stages: from models.train.stages.pack import run"]
+)
+def test_the_rooms_test_sees_a_violation(planted: str, tmp_path: Path) -> None:
+    """So can the one of training's rooms."""
+    room, _, line = planted.partition(": ")
+    path = tmp_path / room / "wrong.py"
+    path.parent.mkdir()
+    path.write_text(line + "\n", encoding="utf-8")
+    assert list(faults_of_training(path)) != []
 
 
 @pytest.mark.parametrize("path", model_sources(), ids=lambda path: place(path, MODELS))

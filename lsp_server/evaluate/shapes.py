@@ -3,7 +3,7 @@
 Such a model costs what the real one costs (memory, prefill, decoding) and says nothing sensible. Its vocabulary and
 fill-in-the-middle format are those of another GGUF, so that it runs through the whole product. Weights are drawn as
 the quantised bytes themselves, a few megabytes at a time: half a gigabyte takes about two seconds and no more memory
-than its vocabulary. The shapes of the well-known families are in `models/train/shape_families.py`.
+than its vocabulary. The shapes of the well-known families are in `models/train/shapes/families.py`.
 """
 
 import math

@@ -33,8 +33,8 @@ from lsp_server.settings import Settings
 from lsp_server.syntax.trees import SyntaxTree
 from models.evaluation.engine import MeasuredModel, Step, Written
 from models.evaluation.holes import Kind, Opened
-from models.train import rendering
-from models.train.rendering import Choice
+from models.train.examples import rendering
+from models.train.examples.rendering import Choice
 
 Arm = Literal["context", "alone", "file", "random"]
 ARMS: tuple[Arm, ...] = get_args(Arm)

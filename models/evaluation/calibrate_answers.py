@@ -32,7 +32,7 @@ from models.evaluation.asking import Case
 from models.evaluation.calibrate_continuations import drawn, packages
 from models.evaluation.engine import PROMPT_TOKENS, MeasuredModel
 from models.evaluation.holes import Hole, Opened
-from models.train import rendering
+from models.train.examples import rendering
 
 PRODUCT, ALONE = "product", "alone"
 

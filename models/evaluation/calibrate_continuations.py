@@ -26,7 +26,7 @@ from lsp_server.context.gather import Place
 from lsp_server.engine.votes import WEIGHING
 from lsp_server.index.values import Chunk
 from models.evaluation import holes
-from models.train.rendering import indexed
+from models.train.examples.rendering import indexed
 
 BANDS = (2, 3, 4, 5, 6, 8, 10, 13, 16, 20, 26)
 """Lower ends of the bands of matched tokens."""

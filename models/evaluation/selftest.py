@@ -13,7 +13,7 @@ from models.evaluation import asking, crosscode, infilling, metrics
 from models.evaluation.asking import Case
 from models.evaluation.engine import MeasuredModel, Step
 from models.evaluation.holes import Opened
-from models.train.rendering import FORMAT, PSM
+from models.train.examples.rendering import FORMAT, PSM
 from models.train.stage import TrainingError
 
 CLEARLY = 1.02

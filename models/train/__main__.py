@@ -31,9 +31,9 @@ def main(arguments: list[str] | None = None) -> int:
         stage.add_argument("--work", type=Path, default=WORK, help="folder of all stages (default: %(default)s)")
         stage.add_argument("--seed", type=int, default=0, help="of everything drawn (default: %(default)s)")
         if given[:1] == [name]:
-            importlib.import_module(f"models.train.{name}").add_arguments(stage)
+            importlib.import_module(f"models.train.stages.{name}").add_arguments(stage)
     chosen = parser.parse_args(given)
-    module = importlib.import_module(f"models.train.{chosen.stage}")
+    module = importlib.import_module(f"models.train.stages.{chosen.stage}")
     try:
         module.run(chosen, Workplace(chosen.work))
     except ServerError as error:

@@ -6,7 +6,7 @@ pytest.importorskip("rapidfuzz")
 
 from models.evaluation import crosscode, infilling
 from models.evaluation.crosscode import Item, Score
-from models.train import rendering
+from models.train.examples import rendering
 
 ITEM = Item(
     task="t/1",

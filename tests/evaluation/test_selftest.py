@@ -9,7 +9,7 @@ pytest.importorskip("rapidfuzz")
 
 from models.evaluation import asking, metrics, selftest
 from models.evaluation.holes import Hole, Opened
-from models.train import rendering
+from models.train.examples import rendering
 from models.train.stage import TrainingError
 
 HOLE = Opened(Hole("p", "m.py", "", 4, 12, "line", "equals"), "x = ", "some(12)", "\n")

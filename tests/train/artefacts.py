@@ -11,7 +11,8 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from models.train.fetch import Entry, sha256
+from models.train.packages.manifest import Entry
+from models.train.stage import sha256
 
 WORDS = ("alpha", "bravo", "carol", "delta", "eagle", "flint", "grape", "hotel", "india", "joule")
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from models.train.gguf_writing import SPECIALS, Array, Dimensions
+from models.train.export.gguf_writing import Array, Dimensions
+from models.train.tokenizer.special import SPECIALS
 
 TINY = Dimensions(
     vocabulary=288,
@@ -70,7 +71,7 @@ def arrays(dimensions: Dimensions = TINY, seed: int = 0) -> dict[str, Array]:
 
 
 def log_probabilities(weights: dict[str, Array], dimensions: Dimensions, tokens: Sequence[int]) -> Array:
-    """(length, vocabulary), natural logarithms. The architecture as `model.py` has it, written once more."""
+    """(length, vocabulary), natural logarithms. The architecture as `network/model.py` has it, written once more."""
 
     def norm(x: Array, name: str) -> Array:
         return x / np.sqrt((x**2).mean(-1, keepdims=True) + dimensions.norm_epsilon) * weights[name]
@@ -107,7 +108,7 @@ def log_probabilities(weights: dict[str, Array], dimensions: Dimensions, tokens:
 
 
 def likeliest(probabilities: Array, count: int = 20) -> Iterator[tuple[tuple[int, float], ...]]:
-    """As `export_check.Expected.answers` has them."""
+    """As `export/check.py` has them in `Expected.answers`."""
     for row in probabilities:
         order = np.argsort(-row)[:count]
         yield tuple((int(token), float(row[token])) for token in order)

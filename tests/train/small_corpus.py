@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from models.train.fetch import Entry
+from models.train.packages.manifest import Entry
 from models.train.stage import Workplace
 
 STORE = '''"""Keeps orders."""

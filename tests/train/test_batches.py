@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from models.train.batches import Batch, Part, Plan, batches, cut, padded
+from models.train.network.batches import Batch, Part, Plan, batches, cut, padded
 from models.train.stage import TrainingError
 from tests.train.packed import examples, workplace, write
 
@@ -82,7 +82,7 @@ def test_following_waits_for_the_first_part(tmp_path: Path, monkeypatch: pytest.
     def packed(seconds: float) -> None:
         write(place.folder("pack") / "train-0000.npz", examples(4, 0))
 
-    monkeypatch.setattr("models.train.batches.time", SimpleNamespace(sleep=packed))
+    monkeypatch.setattr("models.train.network.batches.time", SimpleNamespace(sleep=packed))
     assert next(batches(place, PLAN, seed=0, follow=True)).tokens_read > 0
 
 

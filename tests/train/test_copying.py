@@ -4,8 +4,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from models.train.copying import begin_copying, content_width, spread  # noqa: E402
-from models.train.model import Config, Transformer  # noqa: E402
+from models.train.network.copying import begin_copying, content_width, spread  # noqa: E402
+from models.train.network.model import Config, Transformer  # noqa: E402
 
 
 @pytest.fixture

@@ -12,11 +12,12 @@ from typing import Any
 import attrs
 import pytest
 
-from models.train import corpus, licences
 from models.train.__main__ import main
-from models.train.corpus_candidates import digest_of_library
-from models.train.corpus_heldout import is_held, read_heldout, read_pinned
-from models.train.fetch import Entry, read_manifest, write_manifest
+from models.train.packages import licences
+from models.train.packages.heldout import is_held, read_heldout, read_pinned
+from models.train.packages.library import digest_of_library
+from models.train.packages.manifest import Entry, read_manifest, write_manifest
+from models.train.stages import corpus
 from tests.train.artefacts import debian_source, entry, npm_tarball, source, wheel
 
 HELD = "pypi harbour\nstdlib json\nany lighthouse\n"
@@ -138,7 +139,7 @@ def test_the_standard_library_leaves_out_its_held_out_modules(
         (library / inside).parent.mkdir(parents=True, exist_ok=True)
         (library / inside).write_text(source(inside.split("/")[-1].removesuffix(".py")))
     shelf = Entry("stdlib", "python", "3.11.0", "PSF-2.0")
-    monkeypatch.setattr(corpus, "standard_library", lambda: (shelf, library))
+    monkeypatch.setattr("models.train.packages.library.standard_library", lambda: (shelf, library))
     place.entries = [attrs.evolve(shelf, sha256=digest_of_library(shelf, library))]
     assert place.run() == 0
     assert list(place.texts("stdlib-python")) == ["shelve.py"]
@@ -304,7 +305,7 @@ def test_a_line_that_names_no_package_is_told(place: Place, said: Callable[[], s
 
 
 def test_a_bundle_unpacks_to_the_same_corpus(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("models.train.corpus_bundle.write.__defaults__", (400,))
+    monkeypatch.setattr("models.train.corpus.bundle.write.__defaults__", (400,))
     for number in range(5):
         place.add(f"boats{number}", {f"boats{number}.py": source(f"boats{number}")})
     assert place.run() == 0

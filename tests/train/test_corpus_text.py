@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.train.corpus_filters import is_test, judged
-from models.train.corpus_overlap import Excluded, texts_under
-from models.train.corpus_tokens import run_hashes, token_hashes, without_header
+from models.train.corpus.filters import is_test, judged
+from models.train.corpus.lexical import run_hashes, token_hashes, without_header
+from models.train.corpus.overlap import Excluded, texts_under
 from models.train.stage import TrainingError
 from tests.train.artefacts import source
 

@@ -4,8 +4,8 @@ import random
 
 import numpy as np
 
-from models.train.corpus_tokens import token_hashes
-from models.train.dedupe import PLACES, repeated, signature
+from models.train.corpus.duplicates import PLACES, repeated, signature
+from models.train.corpus.lexical import token_hashes
 from tests.train.artefacts import source
 
 

@@ -11,10 +11,11 @@ pytest.importorskip("tokenizers")
 
 from lsp_server.engine.protocol import Segment
 from models.train import __main__ as stages
-from models.train.examples import Example, Mix, Recipe, answered, examples_of
-from models.train.masks import KINDS
-from models.train.pack_reading import File
-from models.train.tokenizer import END, FILE, Coder
+from models.train.corpus.reading import File
+from models.train.examples.drawing import Example, Mix, Recipe, answered, examples_of
+from models.train.examples.masks import KINDS
+from models.train.tokenizer.coder import FILE, Coder
+from models.train.tokenizer.special import END
 from tests.train import small_corpus
 
 FILES = (File("shop/store.py", small_corpus.STORE), File("shop/order.py", small_corpus.ORDER))

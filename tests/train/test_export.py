@@ -9,10 +9,12 @@ import pytest
 
 from lsp_server.engine import llama
 from lsp_server.modelstore import catalogue, facts, store
-from models.train import export_check, gguf_writing
-from models.train.export_check import Expected
-from models.train.gguf_writing import SPECIALS, Array, Provenance, Quantisation, Vocabulary
+from models.train.export import check as export_check
+from models.train.export import gguf_writing
+from models.train.export.check import Expected
+from models.train.export.gguf_writing import Array, Provenance, Quantisation, Vocabulary
 from models.train.stage import TrainingError
+from models.train.tokenizer.special import SPECIALS
 from tests.train.models_of_ours import TINY, arrays, letters, likeliest, log_probabilities, tokenizer
 
 PROVENANCE = Provenance(manifest="ab" * 32, tokens=123_456_789_012, steps=4_321, recipe="cpu")

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from models.train import export_parts
-from models.train.stage import TrainingError
+from models.train.export import parts as export_parts
+from models.train.stage import TrainingError, sha256
 
 
 def split(tmp_path: Path) -> Path:
@@ -25,7 +25,7 @@ def test_parts_make_up_the_same_file(tmp_path: Path) -> None:
     path, index = export_parts.join(folder, tmp_path / "there")
     assert path.read_bytes() == (tmp_path / "m.gguf").read_bytes()
     assert index.notes == {"facts": {"tokens": 5}}
-    assert index.sha256 == export_parts.sha256(path)
+    assert index.sha256 == sha256(path)
 
 
 def test_a_missing_and_a_damaged_part_are_named(tmp_path: Path) -> None:

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from models.train import export, export_check, export_parts
 from models.train.__main__ import main
-from models.train.stage import TrainingError, Workplace
+from models.train.export import check as export_check
+from models.train.export.quantising import quantise
+from models.train.stage import TrainingError, Workplace, sha256
+from models.train.stages import export
 from tests.train.models_of_ours import TINY, arrays, tokenizer
 
 
@@ -112,7 +114,7 @@ def test_llama_quantize_writes_the_other_types(work: Path, manifest: Path, tmp_p
     assert stage(work, "--manifest", manifest, "--llama-quantize", tool, "--quantisation", "Q6_K") == 0
     assert receipt(work)["file"] == "codehearth-code-1m-Q6_K.gguf"
     with pytest.raises(TrainingError, match="did not write Q9: unknown type Q9"):
-        export._quantise(tool, tmp_path / "a", tmp_path / "b", "Q9")
+        quantise(tool, tmp_path / "a", tmp_path / "b", "Q9")
     assert not list((work / "export").glob("*.exact"))
 
 
@@ -132,7 +134,7 @@ def test_another_manifest_than_the_corpus_is_of_is_refused(
     work: Path, manifest: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The list of packages grows on; a model names the one it was trained on."""
-    Workplace(work).finish("corpus", manifests={"manifest.jsonl": export_parts.sha256(manifest)})
+    Workplace(work).finish("corpus", manifests={"manifest.jsonl": sha256(manifest)})
     assert stage(work, "--manifest", manifest) == 0
     manifest.write_text('{"name": "b"}\n', encoding="utf-8")
     assert stage(work, "--manifest", manifest) == 1

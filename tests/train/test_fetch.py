@@ -7,8 +7,9 @@ from pathlib import Path
 import attrs
 import pytest
 
-from models.train.fetch import Entry, fetch, read_manifest, write_manifest
-from models.train.fetch_registries import Debian, Npm, PyPI
+from models.train.packages.fetch import fetch
+from models.train.packages.manifest import Entry, read_manifest, write_manifest
+from models.train.packages.registries import Debian, Npm, PyPI
 from models.train.stage import TrainingError
 from tests.train.artefacts import debian_source, entry, npm_tarball, on_path, plays, source, wheel
 
@@ -144,7 +145,7 @@ def test_no_network_is_told_even_where_missing_packages_are_skipped(
 
 
 def test_too_little_room_is_told_before_anything_is_fetched(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("models.train.fetch.ROOM_BYTES", 10**18)
+    monkeypatch.setattr("models.train.packages.fetch.ROOM_BYTES", 10**18)
     with pytest.raises(TrainingError, match="this stage needs about"):
         fetch([Entry("pypi", "boats", "1.0")], folder, {"pypi": PyPI()}, ignore)
 

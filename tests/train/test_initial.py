@@ -7,8 +7,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from models.train.batches import Part  # noqa: E402
-from models.train.initial import embeddings  # noqa: E402
+from models.train.network.batches import Part  # noqa: E402
+from models.train.network.initial import embeddings  # noqa: E402
 
 
 def _part(tokens: list[int]) -> Part:

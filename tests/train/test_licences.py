@@ -4,7 +4,7 @@ from email.message import Message
 
 import pytest
 
-from models.train import licences
+from models.train.packages import licences
 
 
 def metadata(expression: str = "", text: str = "", classifiers: tuple[str, ...] = ()) -> Message:

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from lsp_server.syntax.languages import by_name
-from models.train.masks import KINDS, Hole, Source, unclosed
+from models.train.examples.masks import KINDS, Hole, Source, unclosed
 from tests.train.small_corpus import CART, ORDER, STORE
 
 HOLES = [kind for kind in KINDS if kind != "plain"]

@@ -6,8 +6,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from models.train.model import Config, Transformer, loss  # noqa: E402
-from models.train.optimiser import optimisers, orthogonal  # noqa: E402
+from models.train.network.model import Config, Transformer, loss  # noqa: E402
+from models.train.network.optimiser import optimisers, orthogonal  # noqa: E402
 
 CONFIG = Config(vocabulary=64, width=32, layers=2, heads=4, kv_heads=2, feed_forward=48, context=64)
 

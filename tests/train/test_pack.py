@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 pytest.importorskip("tokenizers")
 
 from models.train import __main__ as stages
-from models.train import pack
-from models.train.examples import LONGEST
-from models.train.masks import KINDS
-from models.train.pack_parts import write_part
+from models.train.examples import packing
+from models.train.examples.drawing import LONGEST
+from models.train.examples.masks import KINDS
+from models.train.examples.parts import write_part
 from models.train.stage import TrainingError, Workplace
-from models.train.tokenizer import END
+from models.train.tokenizer.special import END
 from tests.train import small_corpus
 
 QUICK = ("--workers", "1", "--tokens", "1e6", "--valid-tokens", "800", "--part-tokens", "1000")
@@ -77,7 +77,7 @@ def test_the_receipt_counts_what_the_parts_hold(packed: Workplace) -> None:
 
 
 def test_the_files_that_were_drawn_are_listed(packed: Workplace) -> None:
-    with gzip.open(packed.root / "pack" / pack.SOURCES, "rt", encoding="utf-8") as lines:
+    with gzip.open(packed.root / "pack" / packing.SOURCES, "rt", encoding="utf-8") as lines:
         sources = [json.loads(line) for line in lines]
     assert {source["package"] for source in sources} <= {"pypi-shop", "pypi-kiosk_x", "npm-@shop/page"}
     assert sources
@@ -113,7 +113,7 @@ def test_an_interrupted_run_goes_on_and_ends_as_if_it_had_not_been(
         write_part(path, *arguments)
 
     with monkeypatch.context() as patched:
-        patched.setattr(pack, "write_part", interrupted)
+        patched.setattr(packing, "write_part", interrupted)
         assert run(copied) == 130
     assert copied.receipt("pack") is None
     first = (copied.root / "pack" / "train-0000.npz").stat().st_mtime_ns

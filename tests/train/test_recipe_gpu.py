@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from models.train import gpu
 from models.train.__main__ import main
 from models.train.stage import Workplace
+from models.train.stages import gpu
 
 STAGE = """
 import json, pathlib, sys, time
@@ -143,7 +143,7 @@ def test_detached_it_outlives_the_command(work: Path, capsys: pytest.CaptureFixt
     """The command returns at once, the work goes on in a session of its own, and `--status --wait` sees its end."""
     driver = work / "driver.py"
     driver.write_text(
-        "import sys\nfrom models.train import gpu\nfrom models.train.__main__ import main\n"
+        "import sys\nfrom models.train.stages import gpu\nfrom models.train.__main__ import main\n"
         "gpu._POLL_S = 0.02\n"
         f"stage_text = {STAGE!r}\n"
         "gpu.command = lambda stage: [sys.executable, '-S', '-c', stage_text.format(stage=stage)] \\\n"

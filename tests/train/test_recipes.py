@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from models.train import export
-from models.train.gguf_writing import Dimensions
+from models.train.export.gguf_writing import Dimensions
+from models.train.stages import export
 
 ROOT = Path(__file__).resolve().parents[2]
 RECIPES = ROOT / "models" / "train" / "recipes"
@@ -42,7 +42,7 @@ def test_the_recipes_are_of_the_sizes_they_promise() -> None:
 def test_training_takes_the_recipe(path: Path) -> None:
     """Every key is one that `train` knows."""
     pytest.importorskip("torch")
-    from models.train.train import read_recipe
+    from models.train.network.recipe import read_recipe
 
     config, recipe = read_recipe(path.stem, [], None)
     assert config.width > 0
@@ -69,8 +69,7 @@ def test_the_stages_load_neither_engine_nor_server() -> None:
         f"sys.modules.update(dict.fromkeys({sorted(NOT_THERE)!r}))\n"
         "sys.modules.update(llama_cpp=None)\n"
         "del sys.modules['torch']\n"
-        "import models.train.corpus, models.train.tokenizer, models.train.pack, models.train.train\n"
-        "import models.train.export, models.train.gpu\n"
+        "from models.train.stages import corpus, export, gpu, pack, tokenizer, train\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=110, check=False

@@ -10,10 +10,11 @@ from lsp_server.engine.protocol import Segment
 from lsp_server.evaluate import shapes
 from lsp_server.evaluate.shapes import Quantisation, Vocabulary
 from lsp_server.modelstore import facts
-from models.train import shape, shape_vocabulary
 from models.train.__main__ import main
-from models.train.shape_families import FAMILIES, Family
+from models.train.shapes.families import FAMILIES, Family
+from models.train.shapes.vocabulary import of_file, synthetic
 from models.train.stage import TrainingError
+from models.train.stages import shape
 
 MILLIONS = {
     "qwen2.5-coder-0.5b": 494,
@@ -61,7 +62,7 @@ def small(name: str, ordinary: int = 1_500) -> Family:
 def test_a_made_up_vocabulary_has_the_true_ids(name: str) -> None:
     """Every token is another text, and the special ones stand where the family has them."""
     family = FAMILIES[name]
-    made = shape_vocabulary.synthetic(family)
+    made = synthetic(family)
     assert len(made.tokens) == len(set(made.tokens)) == len(made.types)
     assert len(made.tokens) == max(family.ordinary, max(family.special) + 1) <= family.shape.vocabulary
     assert {token: (made.tokens[token], made.types[token]) for token in family.special} == family.special
@@ -144,7 +145,7 @@ def test_a_vocabulary_file_is_given_the_tokens_it_lacks(tmp_path: Path) -> None:
     source = tmp_path / "vocabulary.gguf"
     family = attrs.evolve(FAMILIES["qwen2.5-coder-0.5b"], ordinary=2, special={4: ("<|fim_prefix|>", 3)})
     shapes.write(source, shapes.Shape("v", 1, 32, 1, 1, 32, 5, 64), source=plain)
-    found = shape_vocabulary.of_file(source, family)
+    found = of_file(source, family)
     assert found.tokens == ("a", "b", "<end>", "[PAD3]", "<|fim_prefix|>")
     assert found.types == (1, 1, 3, 5, 3)
     assert found.merges == ("a b",)

@@ -7,10 +7,10 @@ import pytest
 pytest.importorskip("tokenizers")
 
 from models.train import __main__ as stages
-from models.train import tokenizer
-from models.train.gguf_writing import SPECIALS
 from models.train.stage import TrainingError, Workplace
-from models.train.tokenizer import Coder
+from models.train.tokenizer import learning
+from models.train.tokenizer.coder import FILE, Coder
+from models.train.tokenizer.special import SPECIALS
 from tests.train import small_corpus
 
 AWKWARD = (
@@ -32,7 +32,7 @@ def learnt(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
 
 @pytest.fixture(scope="module")
 def coder(learnt: Workplace) -> Coder:
-    return Coder(learnt.root / "tokenizer" / tokenizer.FILE)
+    return Coder(learnt.root / "tokenizer" / FILE)
 
 
 def test_the_special_tokens_are_the_first(coder: Coder) -> None:
@@ -70,17 +70,17 @@ def test_llama_cpp_reads_text_the_same_way(learnt: Workplace, coder: Coder, tmp_
 
     from lsp_server.engine import llama
     from lsp_server.engine.protocol import Segment
-    from models.train import gguf_writing
+    from models.train.export import gguf_writing
     from tests.train.models_of_ours import TINY, arrays
 
-    vocabulary = gguf_writing.Vocabulary.read(learnt.root / "tokenizer" / tokenizer.FILE)
+    vocabulary = gguf_writing.Vocabulary.read(learnt.root / "tokenizer" / FILE)
     size = attrs.evolve(TINY, vocabulary=-(-coder.size // 32) * 32)
     path = tmp_path / "tiny.gguf"
     gguf_writing.write(path, arrays(size), size, vocabulary, gguf_writing.Provenance("", 0, 0, "test"))
     model = llama.Model(str(path), gpu_layers=0, vocabulary_only=True)
     try:
         engine = llama.Vocabulary(model.pointer)
-        own = Path(tokenizer.__file__).read_text(encoding="utf-8")
+        own = Path(learning.__file__).read_text(encoding="utf-8")
         for text in (*AWKWARD, small_corpus.CART, small_corpus.STORE, own):
             assert engine.tokens([Segment(text)]) == coder.tokens(text)
         for text in SPECIALS:

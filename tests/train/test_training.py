@@ -14,9 +14,10 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from models.train.__main__ import main  # noqa: E402
-from models.train.model import Config  # noqa: E402
+from models.train.network.model import Config  # noqa: E402
+from models.train.network.recipe import Recipe, read_recipe  # noqa: E402
+from models.train.network.training import STABLE, Trainer, rate_at  # noqa: E402
 from models.train.stage import TrainingError, Workplace  # noqa: E402
-from models.train.train import STABLE, Recipe, Trainer, rate_at, read_recipe  # noqa: E402
 from tests.train.packed import VOCABULARY, workplace  # noqa: E402
 
 CONFIG = Config(vocabulary=VOCABULARY, width=32, layers=1, heads=2, kv_heads=1, feed_forward=32, context=64)
@@ -28,7 +29,7 @@ def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """A clock of its own: a hundredth of a second passes each time somebody looks, so that no test depends on how
     busy the machine is."""
     ticks = itertools.count()
-    monkeypatch.setattr("models.train.train.time", SimpleNamespace(monotonic=lambda: next(ticks) * 0.01))
+    monkeypatch.setattr("models.train.network.training.time", SimpleNamespace(monotonic=lambda: next(ticks) * 0.01))
 
 
 def _trainer(place: Workplace, recipe: Recipe = RECIPE, config: Config = CONFIG) -> Trainer:

@@ -1,0 +1,1 @@
+"""What learns. The only room that knows PyTorch."""

@@ -1,0 +1,1 @@
+"""What packages are, where they come from, and under which licence."""

@@ -1,0 +1,1 @@
+"""Random models in the shape of well-known families."""

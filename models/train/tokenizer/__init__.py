@@ -1,0 +1,1 @@
+"""Text as tokens: learning the vocabulary, and encoding with it."""
