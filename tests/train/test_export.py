@@ -55,6 +55,13 @@ def test_the_file_says_what_it_is_and_where_it_comes_from(tmp_path: Path) -> Non
     assert len(vocabulary.tokens) < found.vocabulary_size
 
 
+def test_the_file_says_how_long_a_prompt_is_worth_reading(tmp_path: Path) -> None:
+    vocabulary = Vocabulary.read(tokenizer(tmp_path / "tokenizer.json"))
+    path = tmp_path / "model.gguf"
+    gguf_writing.write(path, arrays(), TINY, vocabulary, PROVENANCE, prompt_tokens=768)
+    assert catalogue.prompt_tokens(facts.read(path)) == 768
+
+
 @pytest.mark.parametrize("quantisation", gguf_writing.QUANTISATIONS)
 def test_llama_cpp_answers_as_the_arrays_do(tmp_path: Path, quantisation: Quantisation) -> None:
     """Names, rotation, norms and rounding are right: the model in numpy and the file agree on a whole prompt."""

@@ -144,17 +144,22 @@ def write(
     vocabulary: Vocabulary,
     provenance: Provenance,
     quantisation: Quantisation = "Q8_0",
+    *,
+    prompt_tokens: int | None = None,
 ) -> None:
     """Writes the model; `path` appears only when it is complete.
 
-    arrays: float32, by the names of `Dimensions.shapes`. The same arguments give the same bytes. Raises TrainingError
-    for weights that are missing, misshapen or no numbers, and when the disk is full.
+    arrays: float32, by the names of `Dimensions.shapes`. prompt_tokens: as many as are worth reading. The same
+    arguments give the same bytes. Raises TrainingError for weights that are missing, misshapen or no numbers, and when
+    the disk is full.
     """
     import gguf
 
     _check(arrays, dimensions, vocabulary)
     writer: Any = gguf.GGUFWriter(None, "llama")
     _describe(writer, dimensions, provenance, quantisation)
+    if prompt_tokens is not None:
+        writer.add_uint32(catalogue.PROMPT_TOKENS_KEY, prompt_tokens)
     _add_vocabulary(writer, vocabulary, dimensions.vocabulary)
     kind = gguf.GGMLQuantizationType[quantisation]
     for name in dimensions.shapes():

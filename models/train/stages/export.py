@@ -38,6 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--llama-quantize", type=Path, metavar="PATH", help="llama.cpp's tool for other types")
     parser.add_argument("--manifest", type=Path, nargs="+", help="packages it was trained on (default: the corpus's)")
+    parser.add_argument(
+        "--prompt-tokens", type=int, metavar="N", help="say in the file that longer prompts are not worth reading"
+    )
     parser.add_argument("--parts", type=Path, metavar="DIR", help="also write the file in parts of 16 MB into DIR")
     parser.add_argument("--join", type=Path, metavar="DIR", help="take the model from the parts in DIR instead")
     parser.add_argument("--install", action="store_true", help="put the file into the package as its embedded model")
@@ -102,6 +105,7 @@ def _joined(folder: Path, workplace: Workplace) -> tuple[Path, dict[str, Any]]:
 def _exported(checkpoint: Path, arguments: argparse.Namespace, workplace: Workplace) -> tuple[Path, dict[str, Any]]:
     quantisation: str = arguments.quantisation
     tool: Path | None = arguments.llama_quantize
+    asked: int | None = arguments.prompt_tokens
     need_tool(quantisation, tool)
     try:
         from models.train.network.checkpoint import load
@@ -119,11 +123,11 @@ def _exported(checkpoint: Path, arguments: argparse.Namespace, workplace: Workpl
     path = folder / (f"{name}.gguf" if quantisation == "Q8_0" else f"{name}-{quantisation}.gguf")
     if tool is None or quantisation in QUANTISATIONS:
         kind = next(each for each in QUANTISATIONS if each == quantisation)
-        gguf_writing.write(path, arrays, dimensions, vocabulary, provenance, kind)
+        gguf_writing.write(path, arrays, dimensions, vocabulary, provenance, kind, prompt_tokens=asked)
     else:
         exact = folder / f"{name}.exact"
         try:
-            gguf_writing.write(exact, arrays, dimensions, vocabulary, provenance, "F32")
+            gguf_writing.write(exact, arrays, dimensions, vocabulary, provenance, "F32", prompt_tokens=asked)
             quantise(tool, exact, path, quantisation)
         finally:
             exact.unlink(missing_ok=True)
