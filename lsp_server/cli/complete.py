@@ -5,7 +5,7 @@ LINE and COLUMN count from 1; COLUMN is the character before which text would be
     {"file": str, "line": int, "column": int, "model": str or null, "milliseconds": float,
      "texts": [str], "why": null or {
         "mode": "none" | "line" | "block", "from_cache": bool, "silence": str or null, "detail": str,
-        "also_at": "PATH:LINE" or null,
+        "also_at": "PATH:LINE" or null, "like_at": "PATH:LINE" or null,
         "reused": int, "evaluated": int, "generated": int, "logprob": float or null, "reanchored": str or null,
         "milliseconds": {HOP: float},
         "snippets": [{"path": str, "source": str, "reason": str, "lines": [first, last] counted from 0, or null}]}}
@@ -137,5 +137,7 @@ def _show(text: str, offset: int, asked: "Asking") -> None:
     out.print(ghost.cost_line(asked.why, asked.milliseconds), style="dim")
     if asked.why.also_at is not None:
         out.print(f"also stands in {asked.why.also_at}", style="dim")
+    elif asked.why.like_at is not None:
+        out.print(f"stands in {asked.why.like_at} with other names", style="dim")
     for line in ghost.context_lines(asked.why):
         out.print(f"used {line}", style="dim")

@@ -5,7 +5,7 @@ of all, or of FILE. `--json` prints
 
     {"file": str, "uri": str, "seconds_ago": float, "server": {"pid": int, "version": str},
      "why": {"mode": "none" | "line" | "block", "fromCache": bool, "silence": str or null, "detail": str,
-             "alsoAt": "PATH:LINE" or null,
+             "alsoAt": "PATH:LINE" or null, "likeAt": "PATH:LINE" or null,
              "reused": int, "evaluated": int, "generated": int, "logprob": float or null, "reanchored": str or null,
              "milliseconds": {HOP: float},
              "snippets": [{"path": str, "source": str, "reason": str, "score": float,
@@ -105,6 +105,8 @@ def lines(why: "Why") -> list[str]:
         said.append(f"A suggestion of one {why.mode} was shown.")
     if why.also_at is not None:
         said.append(f"It also stands in {why.also_at}.")
+    elif why.like_at is not None:
+        said.append(f"It stands in {why.like_at} with other names.")
     if why.reached_engine:
         said.append(
             f"Prompt: {why.reused:,} tokens reused, {why.evaluated:,} evaluated. Answer: {why.generated:,} tokens."

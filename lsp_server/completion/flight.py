@@ -80,8 +80,16 @@ class Flight:
 
     def also_at(self) -> str | None:
         """Where in the repository the answer so far stands word for word after the same text: PATH:LINE, from 1."""
+        return self._at(verbatim=True)
+
+    def like_at(self) -> str | None:
+        """Where it stands so but for some names."""
+        return self._at(verbatim=False)
+
+    def _at(self, *, verbatim: bool) -> str | None:
         said = f"{self.text.rstrip()}\n"
-        found = (each for each in self._attested if each.continuation.text.startswith(said))
+        candidates = (each for each in self._attested if each.verbatim == verbatim)
+        found = (each for each in candidates if each.continuation.text.startswith(said))
         best = next(found, None) if self.text.strip() else None
         return f"{best.path}:{best.line + 1}" if best is not None else None
 

@@ -49,6 +49,7 @@ class Ledger:
         self.done: Done | None = None
         self.logprob: float | None = None
         self.also_at: str | None = None
+        self.like_at: str | None = None
         self.milliseconds: dict[str, float] = {}
         self._began = time.perf_counter()
 
@@ -66,7 +67,7 @@ class Ledger:
     def account(self, flight: Flight) -> None:
         """Takes over what the engine did, once per flight, also where a superseded request had asked for it."""
         self.logprob = flight.mean_logprob()
-        self.also_at = flight.also_at()
+        self.also_at, self.like_at = flight.also_at(), flight.like_at()
         if not flight.accounted:
             flight.accounted = True
             self.done = flight.done
@@ -97,4 +98,5 @@ class Ledger:
             silence=silence,
             detail=detail,
             also_at=self.also_at if silence is None else None,
+            like_at=self.like_at if silence is None else None,
         )

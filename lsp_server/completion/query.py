@@ -65,6 +65,8 @@ class Explanation:
     """A sentence for a person where `silence` alone does not say it; never source text."""
     also_at: str | None = None
     """Where in the repository the answer stands already, as PATH:LINE from 1; None where the model wrote it anew."""
+    like_at: str | None = None
+    """Where it stands but for some names."""
 
 
 @attrs.frozen

@@ -74,11 +74,15 @@ _LONG_RUN = re.compile(r"[\w+/=.~-]{15}")
 
 @attrs.frozen
 class Attested:
-    """A continuation, and the place nearest to the cursor that says it: a path as in the index, a line from 0."""
+    """A continuation, and the place nearest to the cursor that says it: a path as in the index, a line from 0.
+
+    verbatim: it stands there as it is; else with other names.
+    """
 
     continuation: Continuation
     path: str
     line: int
+    verbatim: bool = True
 
 
 def continuations(place: Place, reader: IndexReader | None, *, lines: int) -> tuple[Continuation, ...]:
@@ -193,6 +197,7 @@ class _Said:
     source: _Source
     position: int
     matched: int
+    verbatim: bool = True
 
     def is_secret(self) -> bool:
         """Whether something in it is blanked in prompts, in the light of what stands before it."""
@@ -225,7 +230,7 @@ class _Group:
     def attested(self) -> Attested:
         best = self.places[0]
         line = best.source.line + best.source.text.count("\n", 0, best.position)
-        return Attested(Continuation(best.text, best.matched, self.count), best.source.path, line)
+        return Attested(Continuation(best.text, best.matched, self.count), best.source.path, line, best.verbatim)
 
 
 def _document(place: Place) -> Iterator[_Source]:
@@ -278,7 +283,8 @@ def _alike(sought: _Sought, sources: list[_Source], lines: int) -> Iterator[_Sai
     for matched, source, position, place in found[:MOST_ALIKE]:
         told = _told(sought, source.text, position, lines)
         if told is not None:
-            yield _Said(analogies.renamed(told, place.names), source, position, matched)
+            text = analogies.renamed(told, place.names)
+            yield _Said(text, source, position, matched, verbatim=text == told)
 
 
 def _near(source: _Source) -> tuple[int, str]:

@@ -52,6 +52,7 @@ class Why:
     silence: str | None
     detail: str
     also_at: str | None = None
+    like_at: str | None = None
 
     @property
     def reached_engine(self) -> bool:
@@ -82,6 +83,7 @@ class Why:
             silence=raw["silence"],
             detail=raw["detail"],
             also_at=raw.get("alsoAt"),
+            like_at=raw.get("likeAt"),
         )
 
 

@@ -16,6 +16,7 @@ interface Explanation {
   silence: string | null;
   detail: string;
   alsoAt: string | null;
+  likeAt: string | null;
 }
 
 const SCHEME = 'codehearth-why';
@@ -59,6 +60,8 @@ function render(why: Explanation, name: string): string {
   }
   if (why.alsoAt) {
     lines.push(`It also stands in ${why.alsoAt}.`, '');
+  } else if (why.likeAt) {
+    lines.push(`It stands in ${why.likeAt} with other names.`, '');
   }
   if (why.logprob !== null) {
     lines.push(`The model gave each token a probability of ${Math.round(100 * Math.exp(why.logprob))} % on average.`, '');

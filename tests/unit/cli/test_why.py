@@ -107,6 +107,7 @@ def test_tokens_times_and_snippets_are_listed() -> None:
 def test_it_says_where_a_suggestion_stands_already() -> None:
     """A place of the repository that says the same is a reason to believe it."""
     assert why.lines(Why.read({**WHY, "alsoAt": "shop/cart.py:7"}))[1] == "It also stands in shop/cart.py:7."
+    assert why.lines(Why.read({**WHY, "likeAt": "a.py:7"}))[1] == "It stands in a.py:7 with other names."
 
 
 def test_nothing_to_explain_is_a_sentence(servers: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -523,6 +523,15 @@ async def test_what_the_model_writes_anew_stands_nowhere(opened: Open) -> None:
     assert answer.explanation.also_at is None
 
 
+async def test_what_stands_elsewhere_with_other_names_is_told_apart(opened: Open) -> None:
+    """From what stands there as it is."""
+    marked = "def fit(width, height):\n    a.width = check_width(width)\n    a.height = <CURSOR>\n"
+    explanation = (await opened(marked, FakeEngine("check_height(height)")).answer(automatic=False)).explanation
+    assert explanation.also_at is None
+    assert explanation.like_at is not None
+    assert explanation.like_at.endswith(":2")
+
+
 async def test_who_wants_no_context_gets_no_continuations(opened: Open) -> None:
     """Neither of other files nor of the document."""
     engine = FakeEngine("fetch(7)")

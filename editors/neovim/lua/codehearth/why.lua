@@ -41,6 +41,8 @@ function M.lines(why)
   end
   if given(why.alsoAt) then
     add('It also stands in %s.', why.alsoAt)
+  elseif given(why.likeAt) then
+    add('It stands in %s with other names.', why.likeAt)
   end
   if why.evaluated + why.reused + why.generated > 0 then
     add('Prompt: %d tokens reused, %d evaluated. Answer: %d tokens.', why.reused, why.evaluated, why.generated)
