@@ -24,12 +24,13 @@ base64, as wide as PEM has them."""
 
 _NAMED = re.compile(
     r"""(?ix)
-    (?P<name> (?: secret | passw(?:or)?d | api_?key | access_?key | private_?key | credential | token ) [\w.\-]* ["']?
-        \s* (?: :\s*[\w\[\].,|\ ]+=  | := | => | = | : ) \s* [rbf]? ["'`] )
+    (?P<name> (?: secret | passw(?:or)?d | api_?key | access_?key | private_?key | credential | token ) [\w.\-]*+ ["']?
+        \s*+ (?: :\s*+[\w\[\].,|\ ]+=  | := | => | = | : ) \s* [rbf]? ["'`] )
     (?= [^\s"'`]* \d ) [a-z0-9_\-+/=.~]{16,}
     """
 )
-"""`API_KEY = "abcdef0123456789…"`: 16 or more token characters, a digit among them, in quotes."""
+"""`API_KEY = "abcdef0123456789…"`: 16 or more token characters, a digit among them, in quotes. Nothing that may be
+long is given back once it was read, or a long line of blanks would take a tenth of a second."""
 
 _SHAPED = re.compile(
     r"\b(?:AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{30,}|github_pat_\w{30,}|sk-[A-Za-z0-9_-]{20,}|xox[abprs]-[A-Za-z0-9-]{10,}"
