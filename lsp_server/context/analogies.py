@@ -6,7 +6,9 @@ plain Python, so that the interpreter is never held for long.
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from keyword import iskeyword
 
@@ -33,36 +35,51 @@ _KEPT = frozenset(("self", "cls", "this", "super", "int", "str", "None", "True",
 
 
 @attrs.frozen(eq=False)
-class Tokens:
-    """A text's tokens, one `\\n` for each run of line ends, and where each begins and ends."""
+class _Line:
+    """A line's tokens behind the line end before it, and where in the line each begins and ends."""
 
-    words: list[str]
-    starts: list[int]
-    ends: list[int]
+    words: tuple[str, ...]
+    starts: tuple[int, ...]
+    ends: tuple[int, ...]
 
 
 @lru_cache(maxsize=20_000)
-def _of_line(line: str) -> tuple[tuple[str, int, int], ...]:
+def _line(text: str) -> _Line:
     """Remembered: from key to key all lines but one stay as they are."""
-    return tuple((found[0], found.start(), found.end()) for found in _TOKEN.finditer(line))
+    found = list(_TOKEN.finditer(text))
+    return _Line(
+        ("\n", *(each[0] for each in found)),
+        (-1, *(each.start() for each in found)),
+        (0, *(each.end() for each in found)),
+    )
 
 
-def tokens(text: str) -> Tokens:
-    words: list[str] = []
-    starts: list[int] = []
-    ends: list[int] = []
-    offset = 0
-    for number, line in enumerate(text.split("\n")):
-        if number and words[-1:] != ["\n"]:
-            words.append("\n")
-            starts.append(offset - 1)
-            ends.append(offset)
-        for word, start, end in _of_line(line):
-            words.append(word)
-            starts.append(offset + start)
-            ends.append(offset + end)
-        offset += len(line) + 1
-    return Tokens(words, starts, ends)
+class Tokens:
+    """A text's tokens, one `\n` for each run of line ends between them, and where they stand."""
+
+    def __init__(self, text: str) -> None:
+        self.words: list[str] = []
+        self._lines: list[_Line] = []
+        self._offsets: list[int] = []
+        self._numbers: list[int] = []
+        offset = 0
+        for number, content in enumerate(text.split("\n")):
+            line = _line(content)
+            if len(line.words) > 1:
+                self._lines.append(line)
+                self._offsets.append(offset)
+                self._numbers.append(len(self.words) if number else -1)
+                self.words.extend(line.words if number else line.words[1:])
+            offset += len(content) + 1
+
+    def start(self, number: int) -> int:
+        """Where a token begins, in characters."""
+        line = bisect_right(self._numbers, number) - 1
+        return self._offsets[line] + self._lines[line].starts[number - self._numbers[line]]
+
+    def end(self, number: int) -> int:
+        line = bisect_right(self._numbers, number) - 1
+        return self._offsets[line] + self._lines[line].ends[number - self._numbers[line]]
 
 
 @attrs.frozen
@@ -78,30 +95,35 @@ class Alike:
 
 def alike(sought: Sequence[str], text: Tokens, *, half: bool, from_start: bool) -> Iterator[Alike]:
     """sought: normal tokens before the cursor. half: the last one is a word that the cursor touches."""
-    words = text.words
-    last = sought[-1]
+    words, last = text.words, sought[-1]
     before = sought[-2] if len(sought) > 1 else None
-    exchangeable = not half and _exchangeable(last)
-    found = [
-        number
-        for number, word in enumerate(words, 1)
-        if word == last
-        or (half and word.startswith(last))
-        or (exchangeable and number > 1 and words[number - 2] == before and _exchangeable(word))
-    ]
-    for place in found[:MOST_PLACES] if from_start else found[-MOST_PLACES:]:
-        compared = _compared(sought, words, place, half=half)
+    # `number` counts the tokens before a place, so that the last of them is words[number - 1].
+    found = set() if half else {at + 1 for at in _occurrences(words, last)}
+    if before is not None and (half or _exchangeable(last)):
+        following = (at + 1 for at in _occurrences(words, before) if at + 1 < len(words))
+        found.update(at + 1 for at in following if (words[at].startswith(last) if half else _exchangeable(words[at])))
+    ordered = sorted(found)
+    for number in ordered[:MOST_PLACES] if from_start else ordered[-MOST_PLACES:]:
+        compared = _compared(sought, words, number, half=half)
         if compared is not None:
             yield compared
 
 
-def _compared(sought: Sequence[str], words: Sequence[str], place: int, *, half: bool) -> Alike | None:
+def _occurrences(words: list[str], word: str) -> Iterator[int]:
+    at = -1
+    with suppress(ValueError):
+        while True:
+            at = words.index(word, at + 1)
+            yield at
+
+
+def _compared(sought: Sequence[str], words: Sequence[str], number: int, *, half: bool) -> Alike | None:
     names: dict[str, str] = {}
     taken: dict[str, str] = {}
     same, exchanged = int(half), 0
     # Half a word says nothing of what it is called elsewhere.
-    for back in range(1 + half, min(DEPTH, len(sought), place) + 1):
-        ours, theirs = sought[-back], words[place - back]
+    for back in range(1 + half, min(DEPTH, len(sought), number) + 1):
+        ours, theirs = sought[-back], words[number - back]
         if not _exchangeable(ours) or not _exchangeable(theirs):
             if ours != theirs:
                 break
@@ -116,7 +138,7 @@ def _compared(sought: Sequence[str], words: Sequence[str], place: int, *, half: 
                 break
             exchanged += 1
         names[theirs], taken[ours] = ours, theirs
-    return Alike(place, same, names, exchanged) if same >= LEAST else None
+    return Alike(number, same, names, exchanged) if same >= LEAST else None
 
 
 def renamed(text: str, names: Mapping[str, str]) -> str:

@@ -274,7 +274,7 @@ def _alike(sought: _Sought, sources: list[_Source], lines: int) -> Iterator[_Sai
     found: list[tuple[int, _Source, int, analogies.Alike]] = []
     for source in sources:
         start, text = _near(source)
-        tokens = analogies.tokens(text)
+        tokens = analogies.Tokens(text)
         for place in analogies.alike(sought.tail, tokens, half=sought.half, from_start=source.below):
             matched = min(place.same - EXCHANGE * place.exchanged, DEPTH)
             if place.exchanged and matched >= LEAST:
@@ -302,10 +302,10 @@ def _goes_on(sought: _Sought, text: str, tokens: analogies.Tokens, number: int) 
     """Where a text goes on in front of a token, white space left out that the cursor has typed; within it, where the
     cursor touches the word before."""
     if sought.half:
-        return tokens.starts[number - 1] + len(sought.tail[-1])
-    end = tokens.ends[number - 1]
+        return tokens.start(number - 1) + len(sought.tail[-1])
+    end = tokens.end(number - 1)
     if sought.begins_line:
-        return tokens.starts[number] if number < len(tokens.starts) else len(text)
+        return tokens.start(number) if number < len(tokens.words) else len(text)
     if sought.spaced:
         blank = _BLANKS.match(text, end)
         assert blank is not None

@@ -7,8 +7,8 @@ from lsp_server.context.analogies import Alike
 
 
 def alike(before: str, text: str, *, half: bool = False) -> list[Alike]:
-    sought = analogies.tokens(before).words
-    return list(analogies.alike(sought, analogies.tokens(text), half=half, from_start=False))
+    sought = analogies.Tokens(before).words
+    return list(analogies.alike(sought, analogies.Tokens(text), half=half, from_start=False))
 
 
 def test_a_name_is_the_same_other_one_throughout() -> None:
@@ -66,3 +66,11 @@ def test_half_a_word_may_go_on() -> None:
 )
 def test_names_are_exchanged(text: str, names: dict[str, str], expected: str) -> None:
     assert analogies.renamed(text, names) == expected
+
+
+def test_tokens_know_where_they_stand() -> None:
+    text = "\n\nif left:\n\n    go(left)\n"
+    tokens = analogies.Tokens(text)
+    assert tokens.words == ["\n", "if", "left", ":", "\n", "go", "(", "left", ")"]
+    stands = [text[tokens.start(at) : tokens.end(at)] for at in range(len(tokens.words))]
+    assert [said for said in stands if said != "\n"] == ["if", "left", ":", "go", "(", "left", ")"]
