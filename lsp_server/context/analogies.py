@@ -10,9 +10,10 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
-from keyword import iskeyword
 
 import attrs
+
+from lsp_server.context.nearby import KEYWORDS
 
 DEPTH = 40
 """Tokens before the cursor that are compared."""
@@ -30,8 +31,6 @@ SHORTEST_PART = 3
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 _NAME = re.compile(r"\w+")
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|_+|.")
-_KEPT = frozenset(("self", "cls", "this", "super", "int", "str", "None", "True", "False"))
-"""Names that mean the same everywhere."""
 
 
 @attrs.frozen(eq=False)
@@ -187,4 +186,5 @@ def _difference(one: str, other: str) -> tuple[str, str]:
 
 @lru_cache(maxsize=20_000)
 def _exchangeable(word: str) -> bool:
-    return (word[0].isalnum() or word[0] == "_") and word not in _KEPT and not iskeyword(word)
+    """Whether a word is a name or a number, not a word of the language."""
+    return (word[0].isalnum() or word[0] == "_") and word not in KEYWORDS and word != "cls"
