@@ -7,6 +7,7 @@ rest of the repository; those that say the same are one continuation. Never read
 match is worth is the engine's question. Pure given the index, on the context thread, a few milliseconds.
 """
 
+import math
 import re
 from collections.abc import Iterable, Iterator
 
@@ -39,8 +40,14 @@ FARTHEST = 500_000
 """Characters of the document above the cursor, and below it, in which places are looked for."""
 
 MOST_GROUPS = 8
-OWN_FILE = 4.0
-"""What a place in the document itself counts, against 1 of another file."""
+OWN_FILE = 8.0
+"""What a place of the document right beside the cursor counts, against 1 of another file."""
+
+FADING = 0.3
+"""Exponent by which that fades with the lines between: ten lines away it is half."""
+
+_LINE = 40
+"""Characters of a line."""
 
 LONGEST_LINE = 200
 """Characters of a line that are told; longer ones are data."""
@@ -86,7 +93,7 @@ class Attested:
 
 
 def continuations(place: Place, reader: IndexReader | None, *, lines: int) -> tuple[Continuation, ...]:
-    """What follows at other places, at most `lines` lines of it, longest match first; see `attested`."""
+    """What follows at other places, at most `lines` lines of it, the weightiest first; see `attested`."""
     return tuple(found.continuation for found in attested(place, reader, lines=lines))
 
 
@@ -199,6 +206,14 @@ class _Said:
     matched: int
     verbatim: bool = True
 
+    @property
+    def weight(self) -> float:
+        """What it counts."""
+        if not self.source.own:
+            return 1.0
+        between = self.position if self.source.below else len(self.source.text) - self.position
+        return OWN_FILE / (1.0 + between / _LINE) ** FADING
+
     def is_secret(self) -> bool:
         """Whether something in it is blanked in prompts, in the light of what stands before it."""
         told = len(self.text) + _AROUND  # a little more where names were exchanged for longer ones
@@ -218,14 +233,15 @@ class _Group:
 
     @classmethod
     def of(cls, places: list[_Said]) -> "_Group":
-        best = sorted(places, key=lambda said: (-said.matched, not said.source.own))
+        best = sorted(places, key=lambda said: (-said.matched, -said.weight))
         # A place may have been found as it is and, further back, but for some names.
-        distinct = {(said.source.path, said.source.line, said.position): said.source.own for said in places}
-        return cls(tuple(best), sum(OWN_FILE if own else 1.0 for own in distinct.values()))
+        distinct = {(said.source.path, said.source.line, said.position): said.weight for said in places}
+        return cls(tuple(best), sum(distinct.values()))
 
     @property
-    def rank(self) -> tuple[int, float, str]:
-        return (-self.places[0].matched, -self.count, self.places[0].text)
+    def rank(self) -> tuple[float, str]:
+        """A match longer by one token and twice the count are worth the same, as in `engine/votes.py`."""
+        return (-self.places[0].matched - math.log2(self.count), self.places[0].text)
 
     def attested(self) -> Attested:
         best = self.places[0]

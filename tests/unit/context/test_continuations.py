@@ -1,5 +1,7 @@
 """What the repository goes on with at a place, shown on golden pages, and the promises of every answer."""
 
+import math
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,7 +25,7 @@ def place_of(page: Golden) -> tuple[Place, SmallIndex, int]:
 
 def shown(found: tuple[Attested, ...]) -> str:
     return "\n".join(
-        f"{each.path}:{each.line + 1}, {each.continuation.matched} tokens, {each.continuation.count:g}\n"
+        f"{each.path}:{each.line + 1}, {each.continuation.matched} tokens, {each.continuation.count:.1f}\n"
         f"├{each.continuation.text}┤"
         for each in found
     )
@@ -55,8 +57,8 @@ def test_every_answer_keeps_its_promises(page: Golden, moved: int, lines: int) -
     assert found == attested(place, reader, lines=lines)
     texts = [each.continuation.text for each in found]
     assert len(set(texts)) == len(texts) <= MOST_GROUPS
-    matched = [each.continuation.matched for each in found]
-    assert matched == sorted(matched, reverse=True)
+    ranks = [each.continuation.matched + math.log2(each.continuation.count) for each in found]
+    assert ranks == sorted(ranks, reverse=True)
     assert all(length >= continuations.LEAST for length in matched)
     assert all(text.endswith("\n") and text.count("\n") <= lines for text in texts)
 
