@@ -6,7 +6,7 @@ when nobody is aboard any more.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
 from typing import cast
 
 from lsp_server.completion.burst import CLOSERS
@@ -78,19 +78,25 @@ class Flight:
     def mean_logprob(self) -> float | None:
         return self.logprob / self.tokens if self.tokens else None
 
-    def also_at(self) -> str | None:
-        """Where in the repository the answer so far stands word for word after the same text: PATH:LINE, from 1."""
-        return self._at(verbatim=True)
+    def elsewhere(self, typed: str) -> Iterator[str]:
+        """What the repository says after what has been typed since the flight began, the weightiest first."""
+        for each in self._attested:
+            if each.continuation.text.startswith(typed):
+                yield each.continuation.text[len(typed) :]
 
-    def like_at(self) -> str | None:
+    def also_at(self, text: str) -> str | None:
+        """Where in the repository a text stands word for word after the same text: PATH:LINE, from 1."""
+        return self._at(text, verbatim=True)
+
+    def like_at(self, text: str) -> str | None:
         """Where it stands so but for some names."""
-        return self._at(verbatim=False)
+        return self._at(text, verbatim=False)
 
-    def _at(self, *, verbatim: bool) -> str | None:
-        said = f"{self.text.rstrip()}\n"
+    def _at(self, text: str, *, verbatim: bool) -> str | None:
+        said = f"{text.rstrip()}\n"
         candidates = (each for each in self._attested if each.verbatim == verbatim)
         found = (each for each in candidates if each.continuation.text.startswith(said))
-        best = next(found, None) if self.text.strip() else None
+        best = next(found, None) if text.strip() else None
         return f"{best.path}:{best.line + 1}" if best is not None else None
 
     def typed_along(self, query: Query) -> str | None:

@@ -67,10 +67,14 @@ class Ledger:
     def account(self, flight: Flight) -> None:
         """Takes over what the engine did, once per flight, also where a superseded request had asked for it."""
         self.logprob = flight.mean_logprob()
-        self.also_at, self.like_at = flight.also_at(), flight.like_at()
+        self.stands(flight, flight.text)
         if not flight.accounted:
             flight.accounted = True
             self.done = flight.done
+
+    def stands(self, flight: Flight, text: str) -> None:
+        """Takes over where else this text stands."""
+        self.also_at, self.like_at = flight.also_at(text), flight.like_at(text)
 
     def shown(self, text: str) -> Answer:
         query = self.query

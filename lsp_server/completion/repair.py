@@ -11,6 +11,7 @@ from lsp_server.completion.situation import Quiet, Situation
 
 _GOES_ON = re.compile(r"(?:[(\[{,.=+\-*/%&|^<>?:\\]|=>|\b(?:and|or|not|in|is|if|else|return|new|await|typeof))\s*$")
 _NEXT_LINE = re.compile(r"[^\n]*\n(?:[^\S\n]*\n)*(?P<indentation>[^\S\n]*)\S")
+_BELOW = re.compile(r"[^\n]*\n(?P<indentation>[^\S\n]*)\S")
 _LARGEST = 400_000
 """Characters from which a parse per answer takes too long (an edit at the top of 750 kB: 13 ms)."""
 _ROTTEN = 8
@@ -74,6 +75,21 @@ def syntax(text: str, situation: Situation) -> str | Quiet:
         if kept.strip() and _parses(kept, situation, allowed):
             return kept
     return Quiet("broken", "The answer does not parse here.")
+
+
+def contradicts(text: str, situation: Situation) -> bool:
+    """Whether something stands directly below that cannot follow the answer as it is: not the body, or the rest of the
+    brackets, that it begins. Where the next line is blank, anything may still be written there."""
+    tree, document, offset = situation.tree, situation.query.document, situation.query.offset
+    below = _BELOW.match(document.text, offset)
+    if tree is None or below is None or len(document.text) > _LARGEST or situation.around.kind != "code":
+        return False
+    last = text.rsplit("\n", 1)[-1]
+    line = (last if "\n" in text else situation.place.before + last) + situation.place.after
+    bodiless = is_opener(line, situation.place.language) and not situation.scan(text).stack
+    if bodiless and situation.place.style == "indent" and width(below["indentation"]) <= width(indentation(line)):
+        return True
+    return situation.errors_with(text) > min(tree.errors(), situation.errors_with(_finished("", situation)))
 
 
 def _fits_indentation(text: str, situation: Situation) -> bool:

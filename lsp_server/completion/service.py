@@ -13,7 +13,7 @@ from typing import TypeVar
 import attrs
 
 from lsp_server.cancel import CancelToken
-from lsp_server.completion import gate, postprocess, prompt, trigger
+from lsp_server.completion import alternatives, gate, postprocess, prompt, trigger
 from lsp_server.completion.cache import Cache
 from lsp_server.completion.flight import Flight
 from lsp_server.completion.forced import ForcedTexts
@@ -199,18 +199,18 @@ class CompletionService:
             return ledger.silent("deadline" if flight.reason == "deadline" else "superseded")
         # An answer as long as it may be has not come to its end: models that lose themselves repeat for ever.
         text = _whole_lines(flight) if flight.reason == "length" else flight.text
-        return await self._finished(ledger, flight, text[len(ticket.typed) :], tree)
+        return await self._finished(ticket, flight, text, tree)
 
     async def _late(self, ticket: "_Ticket") -> Answer:
         """At the deadline: the whole lines that a block has by then, else why there is nothing."""
         ledger, flight = ticket.ledger, ticket.flight
         if self._model.state.state == "loading":
             return ledger.silent("no_model", self._model.state.sentence)
-        text = _whole_lines(flight)[len(ticket.typed) :] if flight is not None else ""
-        if flight is None or not text.strip():
+        text = _whole_lines(flight) if flight is not None else ""
+        if flight is None or not text[len(ticket.typed) :].strip():
             return ledger.silent("deadline")
         ledger.account(flight)
-        return await self._finished(ledger, flight, text, await self._tree(ledger.query))
+        return await self._finished(ticket, flight, text, await self._tree(ledger.query))
 
     async def _tree(self, query: Query) -> SyntaxTree | None:
         try:
@@ -288,12 +288,19 @@ class CompletionService:
         cost = self._pace.cost_ms(tokens, USUAL_TOKENS[mode])
         return self._pace.debounce_s(query.settings.completion.debounce_ms, cost)
 
-    async def _finished(self, ledger: Ledger, flight: Flight, text: str, tree: SyntaxTree | None) -> Answer:
-        """What is left of the model's text, if it is worth showing; remembered either way."""
+    async def _finished(self, ticket: "_Ticket", flight: Flight, text: str, tree: SyntaxTree | None) -> Answer:
+        """What is left of the model's text, or of another that fits better, if it is worth showing; remembered either
+        way."""
+        ledger, typed = ticket.ledger, ticket.typed
         query, mode = ledger.query, flight.mode
+        others = tuple(flight.elsewhere(typed))
         with ledger.hop("postprocess"):
-            processed = await self._off_the_loop(postprocess.run, text, query, tree, mode)
+            chosen = await self._off_the_loop(alternatives.choose, text[len(typed) :], others, query, tree, mode)
+        processed = chosen.processed
         sure = None if flight.forced else flight.mean_logprob()
+        if chosen.second:
+            ledger.stands(flight, typed + chosen.text)
+            sure = alternatives.sure(sure)
         silence = processed.silence or gate.decide(processed.text, sure, query, mode)
         self._cache.put(query, None if silence else processed.text, mode, processed.opened)
         return ledger.silent(silence, processed.detail) if silence else ledger.shown(processed.text)

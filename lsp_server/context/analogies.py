@@ -140,6 +140,11 @@ def _compared(sought: Sequence[str], words: Sequence[str], number: int, *, half:
     return Alike(number, same, names, exchanged) if same >= LEAST else None
 
 
+def mentions(text: str, names: Mapping[str, str]) -> bool:
+    """Whether a text has a name that is to be exchanged, as a whole."""
+    return any(names.get(name, name) != name for name in _NAME.findall(text))
+
+
 def renamed(text: str, names: Mapping[str, str]) -> str:
     """With every name exchanged that is known, also as a part of other names."""
     whole = {theirs: ours for theirs, ours in names.items() if theirs != ours}
@@ -165,7 +170,7 @@ def _parts(names: Mapping[str, str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for theirs, ours in names.items():
         for one, other in ((theirs, ours), _difference(theirs, ours)):
-            if len(one) >= SHORTEST_PART and other and not one.isdigit():
+            if min(len(one), len(other)) >= SHORTEST_PART and not one.isdigit():
                 for form in (str, str.capitalize, str.upper, str.lower):
                     found.setdefault(form(one), form(other))
                 found[one] = other

@@ -126,8 +126,12 @@ def among(place: Place, chunks: Iterable[Chunk], *, lines: int) -> tuple[Atteste
     if len(sought.tokens) < LEAST:
         return ()
     sources = [*_document(place), *map(_Source.of, chunks)]
+    alike = list(_alike(sought, sources, lines))
+    # Where names are others further back and the text goes on with one of them, it means the cursor's.
+    translated = {said.place for said in alike if said.translated}
+    literal = (said for said in _said(sought, sources, lines) if said.place not in translated)
     groups: dict[str, list[_Said]] = {}
-    for said in (*_said(sought, sources, lines), *_alike(sought, sources, lines)):
+    for said in (*literal, *alike):
         groups.setdefault(said.text, []).append(said)
     ranked = sorted(map(_Group.of, groups.values()), key=lambda group: group.rank)
     open_groups = (group for group in ranked if not any(said.is_secret() for said in group.places))
@@ -205,6 +209,12 @@ class _Said:
     position: int
     matched: int
     verbatim: bool = True
+    translated: bool = False
+    """It has names of the cursor's instead of its own, and not only in parts of other names."""
+
+    @property
+    def place(self) -> tuple[str, int, int]:
+        return self.source.path, self.source.line, self.position
 
     @property
     def weight(self) -> float:
@@ -212,7 +222,7 @@ class _Said:
         if not self.source.own:
             return 1.0
         between = self.position if self.source.below else len(self.source.text) - self.position
-        return OWN_FILE / (1.0 + between / _LINE) ** FADING
+        return OWN_FILE / math.pow(1.0 + between / _LINE, FADING)
 
     def is_secret(self) -> bool:
         """Whether something in it is blanked in prompts, in the light of what stands before it."""
@@ -235,7 +245,7 @@ class _Group:
     def of(cls, places: list[_Said]) -> "_Group":
         best = sorted(places, key=lambda said: (-said.matched, -said.weight))
         # A place may have been found as it is and, further back, but for some names.
-        distinct = {(said.source.path, said.source.line, said.position): said.weight for said in places}
+        distinct = {said.place: said.weight for said in places}
         return cls(tuple(best), sum(distinct.values()))
 
     @property
@@ -300,7 +310,8 @@ def _alike(sought: _Sought, sources: list[_Source], lines: int) -> Iterator[_Sai
         told = _told(sought, source.text, position, lines)
         if told is not None:
             text = analogies.renamed(told, place.names)
-            yield _Said(text, source, position, matched, verbatim=text == told)
+            translated = analogies.mentions(told, place.names)
+            yield _Said(text, source, position, matched, verbatim=text == told, translated=translated)
 
 
 def _near(source: _Source) -> tuple[int, str]:

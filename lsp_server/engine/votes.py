@@ -20,12 +20,11 @@ _LEXICAL = re.compile(rb"[\w\x80-\xff]+|[^\w\s\x80-\xff]")
 
 @attrs.frozen
 class Weighing:
-    """What votes are worth. The values are those that complete most lines exactly with the embedded model on packages
-    that training never read (`models/evaluation/calibrate_answers.py`)."""
+    """What votes are worth. No other values tried complete more lines with the embedded model, on packages that
+    training never read (`models/evaluation/calibrate_answers.py`)."""
 
-    reach: float = 4.0
-    """Lexical tokens of a match over which doubt falls to a third. Votes that agree are right about as often as 6 says
-    (`models/evaluation/calibrate_continuations.py`)."""
+    reach: float = 6.0
+    """Lexical tokens of a match over which doubt falls to a third."""
 
     doubt: float = 0.5
     """Exponent of the share of the first vote: how much more the model is asked where places contradict each other."""

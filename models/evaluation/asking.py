@@ -15,7 +15,8 @@ from typing import Literal, get_args
 
 import attrs
 
-from lsp_server.completion import gate, postprocess, prompt
+from lsp_server.completion import alternatives, gate, postprocess, prompt
+from lsp_server.completion.alternatives import Chosen
 from lsp_server.completion.place import Mode
 from lsp_server.completion.prompt import Parts
 from lsp_server.completion.query import Query
@@ -46,10 +47,12 @@ SETTINGS = Settings()
 
 @attrs.frozen
 class Asked:
-    """One answer. `written` is what the model wrote, up to the line's end or the product's stop, `inserted` what the
-    product's post-processing leaves of it; `shown`: would the product show it unasked?"""
+    """One answer. `written` is what the model wrote, up to the line's end or the product's stop, `text` that, or what
+    the repository says where the product prefers it (`completion/alternatives.py`), `inserted` what the product's
+    post-processing leaves of it; `shown`: would the product show it unasked?"""
 
     written: Written
+    text: str
     inserted: str
     shown: bool
     prompt: str
@@ -79,6 +82,9 @@ class Case:
     def inserted(self, text: str) -> str:
         return postprocess.run(text, self.query, self.tree, self.mode).text
 
+    def chosen(self, text: str, voices: Sequence[Continuation]) -> Chosen:
+        return alternatives.choose(text, (voice.text for voice in voices), self.query, self.tree, self.mode)
+
     def shown(self, inserted: str, logprob: float | None) -> bool:
         automatic = attrs.evolve(self.query, automatic=True)
         return bool(inserted) and gate.decide(inserted, logprob, automatic, self.mode) is None
@@ -107,9 +113,13 @@ def ask(
     whole_line = case.opened.hole.kind == "line"  # the engine stops at its end; what the product cuts is seen below
     written = model.write(request, None if whole_line else case.stop().feed)
     whole = written.text if written.reason != "length" else written.text[: max(written.text.rfind("\n"), 0)]
-    inserted = case.inserted(case.cut(whole)) if whole else ""
+    chosen = case.chosen(case.cut(whole), voices) if whole else None
+    inserted = chosen.processed.text if chosen is not None else ""
+    second = chosen is not None and chosen.second
+    sure = alternatives.sure(written.logprob) if second else written.logprob
     seen = "".join(segment.text for segment in segments if not segment.special)
-    return Asked(written, inserted, case.shown(inserted, written.logprob), seen, steps)
+    text = chosen.text if chosen is not None and second else written.text
+    return Asked(written, text, inserted, case.shown(inserted, sure), seen, steps)
 
 
 def loss_of(model: MeasuredModel, case: Case, fim: FimFormat) -> float:

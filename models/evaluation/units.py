@@ -113,7 +113,7 @@ def _answered(model: MeasuredModel, case: Case, contexts: Contexts, arm: Arm, pl
     asked = asking.ask(model, case, contexts.choice(arm), contexts.voices(arm, case), loss=loss)
     wanted = metrics.first_identifier(truth)
     return {
-        **_judged(case, asked.written.text, asked.inserted),
+        **_judged(case, asked.text, asked.inserted),
         "arm": arm,
         "shown": asked.shown,
         "ended": asked.written.reason in ("end", "stop"),

@@ -58,11 +58,12 @@ def test_half_a_word_may_go_on() -> None:
         ("width(width)", {"width": "height"}, "height(height)"),
         ("WIDTH, MaxWidth, min_width", {"width": "height"}, "HEIGHT, MaxHeight, min_height"),
         ("by, bytes", {"by": "to"}, "to, bytes"),
+        ("fetch_order(order)", {"order": "f"}, "fetch_order(f)"),
         ("width", {"test_width": "test_height"}, "height"),
         ("row1[1]", {"1": "2"}, "row1[2]"),
         ("width", {"width": "width"}, "width"),
     ],
-    ids=["whole", "part in other forms", "short parts stay", "difference", "numbers whole only", "same"],
+    ids=["whole", "part in other forms", "short parts", "parts of short names", "difference", "numbers", "same"],
 )
 def test_names_are_exchanged(text: str, names: dict[str, str], expected: str) -> None:
     assert analogies.renamed(text, names) == expected

@@ -1,0 +1,61 @@
+"""Which text is offered: the engine's own, or, where that cannot stand there, what the repository says instead.
+
+A model that ends its line with an opening bracket, or a header without a body, contradicts what stands below already.
+The places that say something else were found anyway; the first of their lines that fits is the second choice.
+"""
+
+import math
+from collections.abc import Iterable
+
+import attrs
+
+from lsp_server.completion import postprocess, repair
+from lsp_server.completion.place import Mode
+from lsp_server.completion.postprocess import Processed
+from lsp_server.completion.query import Query, Silence
+from lsp_server.completion.situation import Situation
+from lsp_server.syntax.trees import SyntaxTree
+
+MOST_TRIED = 6
+"""Lines of other places that are tried; each costs a few parses."""
+
+_DOUBT = math.log(0.5)
+"""A second choice is right about half as often as a first one that is as sure, at best."""
+
+_REPLACED: frozenset[Silence] = frozenset({"broken", "duplicate"})
+"""Reasons for silence that another text may not have."""
+
+
+@attrs.frozen
+class Chosen:
+    """What is offered. text: the words it was made from. second: it is not the engine's own."""
+
+    processed: Processed
+    text: str
+    second: bool = False
+
+
+def choose(text: str, others: Iterable[str], query: Query, tree: SyntaxTree | None, mode: Mode) -> Chosen:
+    """others: what the repository says, the weightiest first. Lines only: a block is more than its place says.
+
+    Takes some milliseconds, and as many again for each text that is tried.
+    """
+    own = Chosen(postprocess.run(text, query, tree, mode), text)
+    if mode != "line" or not text.strip():
+        return own
+    situation = Situation.of(query, tree, mode)
+    fits = own.processed.silence is None and not repair.contradicts(own.processed.text, situation)
+    if fits or own.processed.silence not in (None, *_REPLACED):
+        return own
+    lines = (other.split("\n", 1)[0].rstrip() for other in others)
+    tried = [line for line in dict.fromkeys(lines) if line.strip() and line != text.rstrip()]
+    for line in tried[:MOST_TRIED]:
+        processed = postprocess.run(line, query, tree, mode)
+        if processed.silence is None and not repair.contradicts(processed.text, situation):
+            return Chosen(processed, line, second=True)
+    return own
+
+
+def sure(logprob: float | None) -> float | None:
+    """How sure a second choice is where the engine was that sure of its own."""
+    return None if logprob is None else logprob + _DOUBT
