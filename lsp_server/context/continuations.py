@@ -250,8 +250,8 @@ class _Group:
 
     @property
     def rank(self) -> tuple[float, str]:
-        """A match longer by one token and twice the count are worth the same, as in `engine/votes.py`."""
-        return (-self.places[0].matched - math.log2(self.count), self.places[0].text)
+        """A match longer by one token and four times the count are worth the same, as in `engine/votes.py`."""
+        return (-self.places[0].matched - math.log(self.count, 4), self.places[0].text)
 
     def attested(self) -> Attested:
         best = self.places[0]

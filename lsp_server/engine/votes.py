@@ -26,24 +26,16 @@ class Weighing:
     reach: float = 6.0
     """Lexical tokens of a match over which doubt falls to a third."""
 
-    doubt: float = 0.5
-    """Exponent of the share of the first vote: how much more the model is asked where places contradict each other."""
-
     most: float = 0.98
     """Probability that is taken from the model at most: copying is wrong somewhere however long it matches."""
 
-    precedence: float = 2.0
+    precedence: float = 4.0
     """A match longer by one lexical token weighs as much as so many places of the shorter one: the longest lead, and
     yet one stray place does not silence fifty that match a token less."""
 
-    def trust(self, matched: int, agreement: float = 1.0) -> float:
-        """The probability, below 1, that goes to what the repository says where so many lexical tokens match.
-
-        agreement: the share of the votes that the token with most of them has.
-        """
-        if matched <= 0:
-            return 0.0
-        return min(self.most, (1.0 - math.exp(-matched / self.reach)) * math.pow(agreement, self.doubt))
+    def trust(self, matched: int) -> float:
+        """The probability, below 1, that goes to what the repository says where so many lexical tokens match."""
+        return min(self.most, 1.0 - math.exp(-matched / self.reach)) if matched > 0 else 0.0
 
 
 WEIGHING = Weighing()
@@ -81,7 +73,7 @@ class Votes:
         for token, matched, count in voices:
             weights[token] += count * WEIGHING.precedence ** (matched - longest)
         total = sum(weights.values())
-        share = WEIGHING.trust(longest, max(weights.values()) / total) / total
+        share = WEIGHING.trust(longest) / total
         return {token: weight * share for token, weight in weights.items()} if share else {}
 
 

@@ -39,9 +39,7 @@ PRODUCT, ALONE = "product", "alone"
 WEIGHINGS: Mapping[str, Weighing] = {
     PRODUCT: WEIGHING,
     **{f"reach {reach:g}": attrs.evolve(WEIGHING, reach=reach) for reach in (2.0, 4.0, 9.0, 14.0)},
-    **{f"doubt {doubt:g}": attrs.evolve(WEIGHING, doubt=doubt) for doubt in (0.0, 1.0, 2.0)},
-    **{f"reach 9, doubt {doubt:g}": attrs.evolve(WEIGHING, reach=9.0, doubt=doubt) for doubt in (0.0, 1.0, 2.0)},
-    **{f"precedence {value:g}": attrs.evolve(WEIGHING, precedence=value) for value in (1.3, 4.0)},
+    **{f"precedence {value:g}": attrs.evolve(WEIGHING, precedence=value) for value in (1.3, 2.0, 8.0)},
     **{f"most {most:g}": attrs.evolve(WEIGHING, most=most) for most in (0.8, 0.9)},
 }
 

@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from lsp_server.modelstore import catalogue, facts
 from models.train.stage import Workplace, console, progress, replacing
 
 DEFAULT_MODEL = Path("models/embedded")
@@ -19,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, help="file for the figures (default: figures.json in the stage's folder)")
     parser.add_argument("--card", type=Path, help="model card whose tables are rewritten")
     parser.add_argument("--packages", type=Path, help="folder of the held-out packages (default: the stage's own)")
-    parser.add_argument("--prompt-tokens", type=int, default=1024, help="size of a prompt (default: %(default)s)")
+    parser.add_argument("--prompt-tokens", type=int, help="size of a prompt (default: as the model says, else 1024)")
     parser.add_argument("--processes", type=int, default=2, help="of one thread each (default: %(default)s)")
     parser.add_argument("--llama-bench", type=Path, help="llama-bench to compare the speed with")
     parser.add_argument("--quick", action="store_true", help="60 line holes with context only; one line, no report")
@@ -27,11 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, workplace: Workplace) -> None:
     from models.evaluation import card, measure  # imports llama.cpp, which --help need not
+    from models.evaluation.engine import PROMPT_TOKENS
 
     model = _model(arguments.model)
     options: dict[str, Any] = {
         "package_folder": arguments.packages,
-        "prompt_tokens": arguments.prompt_tokens,
+        "prompt_tokens": arguments.prompt_tokens or catalogue.prompt_tokens(facts.read(model)) or PROMPT_TOKENS,
         "processes": arguments.processes,
     }
     work = workplace.folder("evaluate")

@@ -57,7 +57,7 @@ def test_every_answer_keeps_its_promises(page: Golden, moved: int, lines: int) -
     assert found == attested(place, reader, lines=lines)
     texts = [each.continuation.text for each in found]
     assert len(set(texts)) == len(texts) <= MOST_GROUPS
-    ranks = [each.continuation.matched + math.log2(each.continuation.count) for each in found]
+    ranks = [each.continuation.matched + math.log(each.continuation.count, 4) for each in found]
     assert ranks == sorted(ranks, reverse=True)
     assert all(each.continuation.matched >= continuations.LEAST for each in found)
     assert all(text.endswith("\n") and text.count("\n") <= lines for text in texts)
