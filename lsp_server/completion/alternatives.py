@@ -35,17 +35,21 @@ class Chosen:
     second: bool = False
 
 
-def choose(text: str, others: Iterable[str], query: Query, tree: SyntaxTree | None, mode: Mode) -> Chosen:
+def choose(
+    text: str, others: Iterable[str], query: Query, tree: SyntaxTree | None, mode: Mode, *, endless: bool = False
+) -> Chosen:
     """others: what the repository says, the weightiest first. Lines only: a block is more than its place says.
 
-    Takes some milliseconds, and as many again for each text that is tried.
+    endless: the engine found no end, and `text` is what could be kept of it. Takes some milliseconds, and as many
+    again for each text that is tried.
     """
     own = Chosen(postprocess.run(text, query, tree, mode), text)
-    if mode != "line" or not text.strip():
+    silence = own.processed.silence
+    replaced = silence in _REPLACED or (endless and silence == "empty")
+    if mode != "line" or (silence is not None and not replaced):
         return own
     situation = Situation.of(query, tree, mode)
-    fits = own.processed.silence is None and not repair.contradicts(own.processed.text, situation)
-    if fits or own.processed.silence not in (None, *_REPLACED):
+    if silence is None and not repair.contradicts(own.processed.text, situation):
         return own
     lines = (other.split("\n", 1)[0].rstrip() for other in others)
     tried = [line for line in dict.fromkeys(lines) if line.strip() and line != text.rstrip()]

@@ -5,6 +5,7 @@ is superseded; here a superseded token stops everything that is under way for it
 """
 
 import asyncio
+import functools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -295,7 +296,8 @@ class CompletionService:
         query, mode = ledger.query, flight.mode
         others = tuple(flight.elsewhere(typed))
         with ledger.hop("postprocess"):
-            chosen = await self._off_the_loop(alternatives.choose, text[len(typed) :], others, query, tree, mode)
+            choose = functools.partial(alternatives.choose, endless=flight.reason == "length")
+            chosen = await self._off_the_loop(choose, text[len(typed) :], others, query, tree, mode)
         processed = chosen.processed
         sure = None if flight.forced else flight.mean_logprob()
         if chosen.second:

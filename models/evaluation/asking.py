@@ -82,8 +82,9 @@ class Case:
     def inserted(self, text: str) -> str:
         return postprocess.run(text, self.query, self.tree, self.mode).text
 
-    def chosen(self, text: str, voices: Sequence[Continuation]) -> Chosen:
-        return alternatives.choose(text, (voice.text for voice in voices), self.query, self.tree, self.mode)
+    def chosen(self, text: str, voices: Sequence[Continuation], *, endless: bool) -> Chosen:
+        others = (voice.text for voice in voices)
+        return alternatives.choose(text, others, self.query, self.tree, self.mode, endless=endless)
 
     def shown(self, inserted: str, logprob: float | None) -> bool:
         automatic = attrs.evolve(self.query, automatic=True)
@@ -112,13 +113,12 @@ def ask(
     )
     whole_line = case.opened.hole.kind == "line"  # the engine stops at its end; what the product cuts is seen below
     written = model.write(request, None if whole_line else case.stop().feed)
-    whole = written.text if written.reason != "length" else written.text[: max(written.text.rfind("\n"), 0)]
-    chosen = case.chosen(case.cut(whole), voices) if whole else None
-    inserted = chosen.processed.text if chosen is not None else ""
-    second = chosen is not None and chosen.second
-    sure = alternatives.sure(written.logprob) if second else written.logprob
+    endless = written.reason == "length"
+    whole = written.text if not endless else written.text[: max(written.text.rfind("\n"), 0)]
+    chosen = case.chosen(case.cut(whole) if whole else "", voices, endless=endless)
+    sure = alternatives.sure(written.logprob) if chosen.second else written.logprob
     seen = "".join(segment.text for segment in segments if not segment.special)
-    text = chosen.text if chosen is not None and second else written.text
+    text, inserted = chosen.text if chosen.second else written.text, chosen.processed.text
     return Asked(written, text, inserted, case.shown(inserted, sure), seen, steps)
 
 

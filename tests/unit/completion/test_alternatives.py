@@ -54,6 +54,15 @@ def test_a_block_has_no_second_choice() -> None:
     assert not chosen(BODY_BELOW, "if a:", "b = call(a)\n", mode="block").second
 
 
+def test_a_line_without_end_is_replaced() -> None:
+    """Nothing is left of it; where the engine says that nothing comes here, nothing does."""
+    source, offset = house.cursor(BODY_BELOW)
+    query = Query(house.document(source, "python"), offset, Settings(), None, automatic=False)
+    tree = house.tree(source, "python")
+    assert choose("", ["b = a\n"], query, tree, "line", endless=True).processed.text == "b = a"
+    assert choose("", ["b = a\n"], query, tree, "line").processed.text == ""
+
+
 def test_a_second_choice_is_less_sure() -> None:
     assert alternatives.sure(-0.1) == pytest.approx(-0.1 + math.log(0.5))
     assert alternatives.sure(None) is None

@@ -41,8 +41,8 @@ def test_somebody_who_asks_gets_a_guess_but_no_noise() -> None:
 
 
 def test_a_block_must_be_surer_than_a_line() -> None:
-    assert decide("a = 1\n    b = 2", -0.35, mode="line") is None
-    assert decide("a = 1\n    b = 2", -0.35, mode="block") == "unsure"
+    assert decide("a = 1\n    b = 2", -0.25, mode="line") is None
+    assert decide("a = 1\n    b = 2", -0.25, mode="block") == "unsure"
 
 
 def test_an_unknown_probability_silences_nothing() -> None:
