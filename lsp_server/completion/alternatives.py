@@ -51,7 +51,8 @@ def choose(
     situation = Situation.of(query, tree, mode)
     if silence is None and not repair.contradicts(own.processed.text, situation):
         return own
-    lines = (other.split("\n", 1)[0].rstrip() for other in others)
+    # What has no line end was cut.
+    lines = (other.split("\n", 1)[0].rstrip() for other in others if "\n" in other)
     tried = [line for line in dict.fromkeys(lines) if line.strip() and line != text.rstrip()]
     for line in tried[:MOST_TRIED]:
         processed = postprocess.run(line, query, tree, mode)

@@ -200,18 +200,18 @@ class CompletionService:
             return ledger.silent("deadline" if flight.reason == "deadline" else "superseded")
         # An answer as long as it may be has not come to its end: models that lose themselves repeat for ever.
         text = _whole_lines(flight) if flight.reason == "length" else flight.text
-        return await self._finished(ticket, flight, text, tree)
+        return await self._finished(ledger, flight, text, ticket.typed, tree)
 
     async def _late(self, ticket: "_Ticket") -> Answer:
         """At the deadline: the whole lines that a block has by then, else why there is nothing."""
         ledger, flight = ticket.ledger, ticket.flight
         if self._model.state.state == "loading":
             return ledger.silent("no_model", self._model.state.sentence)
-        text = _whole_lines(flight) if flight is not None else ""
-        if flight is None or not text[len(ticket.typed) :].strip():
+        text, typed = _whole_lines(flight) if flight is not None else "", ticket.typed
+        if flight is None or not text[len(typed) :].strip():
             return ledger.silent("deadline")
         ledger.account(flight)
-        return await self._finished(ticket, flight, text, await self._tree(ledger.query))
+        return await self._finished(ledger, flight, text, typed, await self._tree(ledger.query))
 
     async def _tree(self, query: Query) -> SyntaxTree | None:
         try:
@@ -289,12 +289,11 @@ class CompletionService:
         cost = self._pace.cost_ms(tokens, USUAL_TOKENS[mode])
         return self._pace.debounce_s(query.settings.completion.debounce_ms, cost)
 
-    async def _finished(self, ticket: "_Ticket", flight: Flight, text: str, tree: SyntaxTree | None) -> Answer:
+    async def _finished(self, ledger: Ledger, flight: Flight, text: str, typed: str, tree: SyntaxTree | None) -> Answer:
         """What is left of the model's text, or of another that fits better, if it is worth showing; remembered either
-        way."""
-        ledger, typed = ticket.ledger, ticket.typed
+        way. typed: what of the text has been typed since."""
         query, mode = ledger.query, flight.mode
-        others = tuple(flight.elsewhere(typed))
+        others = () if flight.forced else tuple(flight.elsewhere(typed))
         with ledger.hop("postprocess"):
             choose = functools.partial(alternatives.choose, endless=flight.reason == "length")
             chosen = await self._off_the_loop(choose, text[len(typed) :], others, query, tree, mode)
@@ -302,7 +301,7 @@ class CompletionService:
         sure = None if flight.forced else flight.mean_logprob()
         if chosen.second:
             ledger.stands(flight, typed + chosen.text)
-            sure = alternatives.sure(sure)
+            ledger.logprob = sure = alternatives.sure(sure)
         silence = processed.silence or gate.decide(processed.text, sure, query, mode)
         self._cache.put(query, None if silence else processed.text, mode, processed.opened)
         return ledger.silent(silence, processed.detail) if silence else ledger.shown(processed.text)

@@ -25,6 +25,9 @@ MOST_EXCHANGED = 3
 MOST_PLACES = 200
 """Places compared of one text, those nearest to the cursor."""
 
+LONGEST_LINE = 1_000
+"""Characters of a line that is compared; longer ones are data, and would be remembered for long."""
+
 SHORTEST_PART = 3
 """Letters of a name's part that is exchanged inside other names, too."""
 
@@ -63,8 +66,8 @@ class Tokens:
         self._numbers: list[int] = []
         offset = 0
         for number, content in enumerate(text.split("\n")):
-            line = _line(content)
-            if len(line.words) > 1:
+            line = _line(content) if len(content) <= LONGEST_LINE else None
+            if line is not None and len(line.words) > 1:
                 self._lines.append(line)
                 self._offsets.append(offset)
                 self._numbers.append(len(self.words) if number else -1)
@@ -154,11 +157,11 @@ def renamed(text: str, names: Mapping[str, str]) -> str:
 
     def exchange(found: re.Match[str]) -> str:
         name = found[0]
-        if name in names:
-            return names[name]
+        if name in names or not _exchangeable(name):
+            return names.get(name, name)
         for theirs, ours in parts.items():
-            if theirs in name:
-                return name.replace(theirs, ours)
+            if theirs in name and (exchanged := _with_part(name, theirs, ours)) != name:
+                return exchanged
         return name
 
     return _NAME.sub(exchange, text)
@@ -166,15 +169,29 @@ def renamed(text: str, names: Mapping[str, str]) -> str:
 
 def _parts(names: Mapping[str, str]) -> dict[str, str]:
     """What is exchanged inside of other names: the names themselves and that part in which they differ, as it is
-    written there, capitalised, and in capitals; the longest first."""
+    written there, with a capital, in capitals and without; the longest first."""
     found: dict[str, str] = {}
     for theirs, ours in names.items():
         for one, other in ((theirs, ours), _difference(theirs, ours)):
             if min(len(one), len(other)) >= SHORTEST_PART and not one.isdigit():
-                for form in (str, str.capitalize, str.upper, str.lower):
+                for form in (str, _capital, str.upper, str.lower):
                     found.setdefault(form(one), form(other))
                 found[one] = other
     return dict(sorted(found.items(), key=lambda entry: -len(entry[0])))
+
+
+def _capital(name: str) -> str:
+    return name[:1].upper() + name[1:]
+
+
+def _with_part(name: str, theirs: str, ours: str) -> str:
+    """A name with one of its parts exchanged, where that is not the end or the beginning of another word in it."""
+    parts, wanted = _PARTS.findall(name), _PARTS.findall(theirs)
+    for at in range(len(parts) - len(wanted) + 1):
+        if parts[at : at + len(wanted)] == wanted:
+            parts[at : at + len(wanted)] = [ours]
+            break
+    return "".join(parts)
 
 
 def _difference(one: str, other: str) -> tuple[str, str]:

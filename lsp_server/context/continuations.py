@@ -19,6 +19,7 @@ from lsp_server.context.nearby import IDENTIFIER
 from lsp_server.context.secrets import redacted_parts
 from lsp_server.context.token_runs import Search, agreeing, is_word, normal, tokens_of
 from lsp_server.engine.protocol import Continuation
+from lsp_server.engine.votes import WEIGHING
 from lsp_server.index.values import Chunk, IndexReader
 
 DEPTH = 16
@@ -74,6 +75,7 @@ _AROUND = 400
 """Characters round a place in which something may say that it is a secret: a name, the lines of a key."""
 
 _BLANK = re.compile(r"\s*")
+_BEGUN = re.compile(r"\w*")
 _BLANKS = re.compile(r"[^\S\n]*")
 _LONG_RUN = re.compile(r"[\w+/=.~-]{15}")
 """Whatever `secrets.py` knows has as many characters in a row; looking closer costs more than all the rest here."""
@@ -207,6 +209,8 @@ class _Said:
     text: str
     source: _Source
     position: int
+    end: int
+    """Where in the source what is told ends."""
     matched: int
     verbatim: bool = True
     translated: bool = False
@@ -226,12 +230,13 @@ class _Said:
 
     def is_secret(self) -> bool:
         """Whether something in it is blanked in prompts, in the light of what stands before it."""
-        told = len(self.text) + _AROUND  # a little more where names were exchanged for longer ones
-        if not _LONG_RUN.search(self.source.text, self.position, self.position + told):
-            return False
         before = self.source.text[max(0, self.position - _AROUND) : self.position]
-        after = self.source.text[self.position : self.position + told]
-        return redacted_parts((before, after))[1] != after
+        after = self.source.text[self.position : self.end + _AROUND]
+        # Names that were exchanged may be secrets that stand before the cursor.
+        candidates = (after,) if self.verbatim else (after, self.text)
+        return any(
+            _LONG_RUN.search(text) is not None and redacted_parts((before, text))[1] != text for text in candidates
+        )
 
 
 @attrs.frozen
@@ -250,13 +255,15 @@ class _Group:
 
     @property
     def rank(self) -> tuple[float, str]:
-        """A match longer by one token and four times the count are worth the same, as in `engine/votes.py`."""
-        return (-self.places[0].matched - math.log(self.count, 4), self.places[0].text)
+        """As the engine weighs them."""
+        return (-self.places[0].matched - math.log(self.count, WEIGHING.precedence), self.places[0].text)
 
     def attested(self) -> Attested:
         best = self.places[0]
-        line = best.source.line + best.source.text.count("\n", 0, best.position)
-        return Attested(Continuation(best.text, best.matched, self.count), best.source.path, line, best.verbatim)
+        # Where it stands as it is says more than where it stands with other names.
+        shown = next((said for said in self.places if said.verbatim), best)
+        line = shown.source.line + shown.source.text.count("\n", 0, shown.position)
+        return Attested(Continuation(best.text, best.matched, self.count), shown.source.path, line, shown.verbatim)
 
 
 def _document(place: Place) -> Iterator[_Source]:
@@ -292,7 +299,7 @@ def _said(sought: _Sought, sources: list[_Source], lines: int) -> Iterator[_Said
         if text is not None:
             # So many agree in any case, even where they are too long to be compared again.
             matched = max(length, agreeing(sought.tokens, source.text, position))
-            yield _Said(text, source, position, matched)
+            yield _Said(text.text, source, position, text.end, matched)
 
 
 def _alike(sought: _Sought, sources: list[_Source], lines: int) -> Iterator[_Said]:
@@ -309,9 +316,13 @@ def _alike(sought: _Sought, sources: list[_Source], lines: int) -> Iterator[_Sai
     for matched, source, position, place in found[:MOST_ALIKE]:
         told = _told(sought, source.text, position, lines)
         if told is not None:
-            text = analogies.renamed(told, place.names)
-            translated = analogies.mentions(told, place.names)
-            yield _Said(text, source, position, matched, verbatim=text == told, translated=translated)
+            # The rest of a word that the cursor touches is the end of a name, not a name.
+            begun = _BEGUN.match(told.text) if sought.half else None
+            lead, rest = (begun[0], told.text[begun.end() :]) if begun is not None else ("", told.text)
+            text = lead + analogies.renamed(rest, place.names)
+            translated = analogies.mentions(rest, place.names)
+            verbatim = text == told.text
+            yield _Said(text, source, position, told.end, matched, verbatim=verbatim, translated=translated)
 
 
 def _near(source: _Source) -> tuple[int, str]:
@@ -340,7 +351,15 @@ def _goes_on(sought: _Sought, text: str, tokens: analogies.Tokens, number: int) 
     return end
 
 
-def _told(sought: _Sought, text: str, position: int, lines: int) -> str | None:
+@attrs.frozen
+class _Told:
+    """Text as it is told at the cursor, and where in its source it ends."""
+
+    text: str
+    end: int
+
+
+def _told(sought: _Sought, text: str, position: int, lines: int) -> _Told | None:
     """What follows a position, indented as it has to be at the cursor; None where the indentation contradicts."""
     there = _indentation(text, position)
     here = sought.indentation
@@ -363,12 +382,12 @@ def _told(sought: _Sought, text: str, position: int, lines: int) -> str | None:
                 break
             line = here + line[len(there) :]
         if len(line) > LONGEST_LINE:
-            return lead + "".join(told) + line[:LONGEST_LINE]
+            return _Told(lead + "".join(told) + line[:LONGEST_LINE], end)
         told.append(f"{line}\n")
         start = end + 1
     while len(told) > 1 and told[-1] == "\n":
         told.pop()
-    return lead + "".join(told) if told else "\n"
+    return _Told(lead + "".join(told) if told else "\n", start)
 
 
 def _moved(above_here: str, above_there: str, there: str) -> str | None:

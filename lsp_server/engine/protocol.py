@@ -82,7 +82,8 @@ class ModelFacts:
 class Continuation:
     """Text that follows, elsewhere in the repository, where the same stands before: one n-gram's vote.
 
-    matched: lexical tokens (words, numbers, single punctuation marks) before the cursor that stand before it there too.
+    matched: lexical tokens (words, numbers, single punctuation marks, line ends) before the cursor that stand before it
+    there too; fewer where it stands there with other names, which the text has exchanged.
     count: how many places say so, weighted.
     """
 

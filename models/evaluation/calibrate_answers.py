@@ -1,15 +1,16 @@
 """How a model and the repository's votes complete lines together, for other ways of weighing them and other gates.
 
 On packages of the corpus from which training drew nothing, and which are not those of the reported figures: lines are
-opened as people stop typing (`calibrate_continuations.drawn`) and completed as the product does, once for every way in
-`WEIGHINGS`, and once by the model alone. What comes out are the constants of `engine/votes.py`, the thresholds of
-`completion/gate.py` and the length of prompt that a model of ours asks for (`codehearth.prompt_tokens`); the product
-reads nothing here.
+opened as people stop typing (`calibrate_continuations.drawn`) and completed as the product asks for them (without the
+second choices of `completion/alternatives.py`), once for every way in `WEIGHINGS`, and once by the model alone. What
+comes out are the constants of `engine/votes.py`, the thresholds of `completion/gate.py` and the length of prompt that
+a model of ours asks for (`codehearth.prompt_tokens`); the product reads nothing here.
 """
 
 import argparse
 import gzip
 import json
+import math
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -162,7 +163,7 @@ def ways(answers: Sequence[Answered]) -> str:
     for way, exact in sorted(right.items(), key=lambda entry: -len(entry[1])):
         mine = [answer for answer in answers if answer.way == way]
         similarity = fmean(answer.similarity for answer in mine)
-        parses = fmean(answer.parses for answer in mine if answer.parses is not None)
+        parses = fmean([answer.parses for answer in mine if answer.parses is not None] or [0.0])
         gained, lost = len(exact - right[PRODUCT]), len(right[PRODUCT] - exact)
         shares = f"{100 * len(exact) / count:>8.1f}{gained:>8}{lost:>8}{similarity:>12.1f}{100 * parses:>8.1f}"
         rows.append(f"{way:<20}{shares}")
@@ -170,10 +171,10 @@ def ways(answers: Sequence[Answered]) -> str:
 
 
 def gates(answers: Sequence[Answered]) -> str:
-    """What the product would show at each threshold: how many answers, and how many of them exactly right."""
+    """What would be shown at each threshold: how many answers, and how many of them exactly right."""
     mine = [answer for answer in answers if answer.way == PRODUCT]
     rows = [f"{'threshold':<12}{'shown':>8}{'right':>8}{'of this step':>14}"]
-    above = 0.0
+    above = math.inf
     for threshold in THRESHOLDS:
         shown = [answer for answer in mine if answer.inserted and answer.logprob >= threshold]
         step = [answer for answer in shown if answer.logprob < above]

@@ -60,10 +60,26 @@ def test_half_a_word_may_go_on() -> None:
         ("by, bytes", {"by": "to"}, "to, bytes"),
         ("fetch_order(order)", {"order": "f"}, "fetch_order(f)"),
         ("width", {"test_width": "test_height"}, "height"),
+        ("return ret", {"ret": "val"}, "return val"),
+        ("print(points)", {"int": "text"}, "print(points)"),
+        ("throw(rows)", {"row": "col"}, "throw(rows)"),
+        ("getUserName()", {"userName": "orderTotal"}, "getOrderTotal()"),
         ("row1[1]", {"1": "2"}, "row1[2]"),
         ("width", {"width": "width"}, "width"),
     ],
-    ids=["whole", "part in other forms", "short parts", "parts of short names", "difference", "numbers", "same"],
+    ids=[
+        "whole",
+        "part in other forms",
+        "short parts",
+        "parts of short names",
+        "difference",
+        "keywords",
+        "within other words",
+        "beginnings of other words",
+        "humps",
+        "numbers",
+        "same",
+    ],
 )
 def test_names_are_exchanged(text: str, names: dict[str, str], expected: str) -> None:
     assert analogies.renamed(text, names) == expected

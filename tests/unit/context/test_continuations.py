@@ -129,3 +129,14 @@ def test_much_white_space_is_as_good_as_little() -> None:
     text, offset = cursor(f"table = {' ' * 1000}[1]\nother\ntable = <CURSOR>")
     (found,) = attested(Place("own.py", text, offset), None, lines=1)
     assert (found.continuation.text, found.continuation.matched) == ("[1]\n", continuations.LEAST)
+
+
+def test_a_secret_before_the_cursor_takes_no_other_names_place() -> None:
+    marked = "def fit(width, height):\n    a.width = check(width)\n    a.{} = <CURSOR>\n"
+    assert "check(height)\n" in told(marked.format("height"))
+    assert not any("AKIA" in text for text in told(marked.format("AKIAIOSFODNN7EXAMPLE")))
+
+
+def test_half_a_name_is_not_ended_with_another_name() -> None:
+    """What follows in the word that the cursor touches is the end of that word, whatever is called so."""
+    assert "x(y, 0)\n" in told("self.x = max(x, 0)\nself.y = ma<CURSOR>\n")

@@ -287,10 +287,10 @@ def test_as_many_layers_go_to_the_gpu_as_there_is_room() -> None:
     "prefix", ["import os\n\ndef f(path):\n    return ", "def f():\n    ret", "x = 1\ny = 2\nif x:\n    "]
 )
 def test_a_prompt_may_end_inside_a_token(model: LoadedModel, prefix: str) -> None:
-    """A space and half a word are the beginnings of tokens: healed, the model goes on with them; otherwise it begins
-    the next token, with a space of its own."""
+    """A space and half a word are the beginnings of tokens: healed, the model goes on with them; otherwise it ends, or
+    begins the next token with a space of its own."""
     broken, healed = (run(model, ask(prefix, max_tokens=8, heal=heal))[0] for heal in (False, True))
-    assert broken.startswith(" ")
+    assert not broken or broken.startswith(" ")
     assert healed
     assert not healed.startswith(" ")
 
