@@ -19,6 +19,9 @@ from lsp_server.syntax.trees import SyntaxTree
 MOST_TRIED = 6
 """Lines of other places that are tried; each costs a few parses."""
 
+LARGEST = 100_000
+"""Characters of a document from which trying lines takes longer than a person waits."""
+
 _DOUBT = math.log(0.5)
 """A second choice is right about half as often as a first one that is as sure, at best."""
 
@@ -46,7 +49,8 @@ def choose(
     own = Chosen(postprocess.run(text, query, tree, mode), text)
     silence = own.processed.silence
     replaced = silence in _REPLACED or (endless and silence == "empty")
-    if mode != "line" or (silence is not None and not replaced):
+    large = len(query.document.text) > LARGEST
+    if mode != "line" or large or (silence is not None and not replaced):
         return own
     situation = Situation.of(query, tree, mode)
     if silence is None and not repair.contradicts(own.processed.text, situation):

@@ -50,6 +50,11 @@ def test_without_another_text_that_fits_the_own_is_kept() -> None:
     assert (found.processed.text, found.second) == ("if a:", False)
 
 
+def test_in_a_large_document_there_is_no_second_choice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alternatives, "LARGEST", len(BODY_BELOW) - len("<CURSOR>") - 1)
+    assert not chosen(BODY_BELOW, "if a:", "b = call(a)\n").second
+
+
 def test_a_block_has_no_second_choice() -> None:
     assert not chosen(BODY_BELOW, "if a:", "b = call(a)\n", mode="block").second
 
