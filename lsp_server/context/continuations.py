@@ -17,6 +17,7 @@ from lsp_server.context import analogies
 from lsp_server.context.gather import Place
 from lsp_server.context.nearby import IDENTIFIER
 from lsp_server.context.secrets import redacted_parts
+from lsp_server.context.telling import Layout, above, indentation, told
 from lsp_server.context.token_runs import Search, agreeing, is_word, normal, tokens_of
 from lsp_server.engine.protocol import Continuation
 from lsp_server.engine.votes import WEIGHING
@@ -50,9 +51,6 @@ FADING = 0.3
 _LINE = 40
 """Characters of a line."""
 
-LONGEST_LINE = 200
-"""Characters of a line that are told; longer ones are data."""
-
 PHRASES = (5, 3, 2, 1)
 """Identifiers before the cursor that the index is asked for, in this order, until there are chunks enough."""
 
@@ -74,7 +72,6 @@ _WINDOW = 3000
 _AROUND = 400
 """Characters round a place in which something may say that it is a secret: a name, the lines of a key."""
 
-_BLANK = re.compile(r"\s*")
 _BEGUN = re.compile(r"\w*")
 _BLANKS = re.compile(r"[^\S\n]*")
 _LONG_RUN = re.compile(r"[\w+/=.~-]{15}")
@@ -149,10 +146,7 @@ class _Sought:
     half: bool
     spaced: bool
     """White space stands between the last token and the cursor: what follows there is told without its own."""
-    indentation: str
-    """Of the cursor's line, as far as it is typed."""
-    above: str
-    """Indentation of the line above the cursor's that is not blank."""
+    layout: Layout
     identifiers: tuple[str, ...]
     """The last finished ones, nearest last."""
 
@@ -163,15 +157,17 @@ class _Sought:
         if not start:
             before = f"\n{before}"
         tokens = tokens_of(before)[-analogies.DEPTH :]
+        tail = tuple(map(normal, tokens))
         half = bool(tokens) and before[-1:] == tokens[-1][-1] and is_word(tokens[-1])
         finished = before[: len(before) - len(tokens[-1])] if half else before
         identifiers = [name for name in IDENTIFIER.findall(finished[-600:]) if len(name) > 1]
         return cls(
-            tail=tuple(map(normal, tokens)),
+            tail=tail,
             half=half,
             spaced=before[-1:].isspace(),
-            indentation=_indentation(before, len(before)),
-            above=_above(before, len(before)),
+            layout=Layout(
+                indentation(before, len(before)), above(before, len(before)), begins_line=tail[-1:] == ("\n",)
+            ),
             identifiers=tuple(identifiers[-max(PHRASES) :]),
         )
 
@@ -179,10 +175,6 @@ class _Sought:
     def tokens(self) -> tuple[str, ...]:
         """Those that are searched for as they are."""
         return self.tail[-DEPTH:]
-
-    @property
-    def begins_line(self) -> bool:
-        return self.tail[-1] == "\n"
 
 
 @attrs.frozen(eq=False)
@@ -295,11 +287,11 @@ def _said(sought: _Sought, sources: list[_Source], lines: int) -> Iterator[_Said
         if len(places) >= ENOUGH:
             break
     for source, position in places:
-        text = _told(sought, source.text, position, lines)
-        if text is not None:
+        there = told(source.text, position, sought.layout, lines=lines)
+        if there is not None:
             # So many agree in any case, even where they are too long to be compared again.
             matched = max(length, agreeing(sought.tokens, source.text, position))
-            yield _Said(text.text, source, position, text.end, matched)
+            yield _Said(there.text, source, position, there.end, matched)
 
 
 def _alike(sought: _Sought, sources: list[_Source], lines: int) -> Iterator[_Said]:
@@ -314,15 +306,15 @@ def _alike(sought: _Sought, sources: list[_Source], lines: int) -> Iterator[_Sai
                 found.append((matched, source, start + _goes_on(sought, text, tokens, place.number), place))
     found.sort(key=lambda each: -each[0])
     for matched, source, position, place in found[:MOST_ALIKE]:
-        told = _told(sought, source.text, position, lines)
-        if told is not None:
+        there = told(source.text, position, sought.layout, lines=lines)
+        if there is not None:
             # The rest of a word that the cursor touches is the end of a name, not a name.
-            begun = _BEGUN.match(told.text) if sought.half else None
-            lead, rest = (begun[0], told.text[begun.end() :]) if begun is not None else ("", told.text)
+            begun = _BEGUN.match(there.text) if sought.half else None
+            lead, rest = (begun[0], there.text[begun.end() :]) if begun is not None else ("", there.text)
             text = lead + analogies.renamed(rest, place.names)
             translated = analogies.mentions(rest, place.names)
-            verbatim = text == told.text
-            yield _Said(text, source, position, told.end, matched, verbatim=verbatim, translated=translated)
+            verbatim = text == there.text
+            yield _Said(text, source, position, there.end, matched, verbatim=verbatim, translated=translated)
 
 
 def _near(source: _Source) -> tuple[int, str]:
@@ -342,71 +334,10 @@ def _goes_on(sought: _Sought, text: str, tokens: analogies.Tokens, number: int) 
     if sought.half:
         return tokens.start(number - 1) + len(sought.tail[-1])
     end = tokens.end(number - 1)
-    if sought.begins_line:
+    if sought.layout.begins_line:
         return tokens.start(number) if number < len(tokens.words) else len(text)
     if sought.spaced:
         blank = _BLANKS.match(text, end)
         assert blank is not None
         return blank.end()
     return end
-
-
-@attrs.frozen
-class _Told:
-    """Text as it is told at the cursor, and where in its source it ends."""
-
-    text: str
-    end: int
-
-
-def _told(sought: _Sought, text: str, position: int, lines: int) -> _Told | None:
-    """What follows a position, indented as it has to be at the cursor; None where the indentation contradicts."""
-    there = _indentation(text, position)
-    here = sought.indentation
-    lead = ""
-    if sought.begins_line:
-        if position == len(text):
-            return None  # the cursor itself, or the end of a piece, which is not the end of its file
-        expected = _moved(sought.above, _above(text, position), there)
-        if expected is None or not expected.startswith(here):
-            return None
-        here, lead = expected, expected[len(here) :]
-    told: list[str] = []
-    start = position
-    while len(told) < lines and start < len(text):
-        end = text.find("\n", start)
-        end = len(text) if end < 0 else end
-        line = text[start:end].rstrip()
-        if told and line:
-            if not line.startswith(there):
-                break
-            line = here + line[len(there) :]
-        if len(line) > LONGEST_LINE:
-            return _Told(lead + "".join(told) + line[:LONGEST_LINE], end)
-        told.append(f"{line}\n")
-        start = end + 1
-    while len(told) > 1 and told[-1] == "\n":
-        told.pop()
-    return _Told(lead + "".join(told) if told else "\n", start)
-
-
-def _moved(above_here: str, above_there: str, there: str) -> str | None:
-    """The indentation that is to the line above as `there` is to the line above it; None where units differ."""
-    if there.startswith(above_there):
-        return above_here + there[len(above_there) :]
-    surplus = above_there.removeprefix(there)
-    return above_here.removesuffix(surplus) if above_here.endswith(surplus) else None
-
-
-def _indentation(text: str, position: int) -> str:
-    """Of the line that holds a position, as far as it stands before it."""
-    start = text.rfind("\n", 0, position) + 1
-    blank = _BLANK.match(text, start, position)
-    return blank[0] if blank is not None else ""
-
-
-def _above(text: str, position: int) -> str:
-    """Indentation of the nearest line above the one that holds a position which is not blank."""
-    start = max(0, position - _WINDOW)
-    above = text[start : text.rfind("\n", 0, position) + 1].rstrip()
-    return _indentation(above, len(above))

@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lsp_server.context import continuations
-from lsp_server.context.continuations import ENOUGH, FARTHEST, LONGEST_LINE, MOST_GROUPS, Attested, attested
+from lsp_server.context.continuations import ENOUGH, FARTHEST, MOST_GROUPS, Attested, attested
 from lsp_server.context.gather import Place
+from lsp_server.context.telling import LONGEST_LINE
 from tests.house import Golden, cursor, goldens
 from tests.unit.context.small_index import SmallIndex
 
