@@ -23,7 +23,7 @@ LARGEST = 100_000
 """Characters of a document from which trying lines takes longer than a person waits."""
 
 _DOUBT = math.log(0.5)
-"""A second choice is right about half as often as a first one that is as sure, at best."""
+"""By judgement: a second choice is right far more rarely than a first one, and mostly for those who ask."""
 
 _REPLACED: frozenset[Silence] = frozenset({"broken", "duplicate"})
 """Reasons for silence that another text may not have."""

@@ -324,7 +324,7 @@ def _near(source: _Source) -> tuple[int, str]:
         return 0, text
     if source.below:
         return 0, text[: text.rindex("\n", 0, NEAR) + 1]
-    start = text.find("\n", len(text) - NEAR)
+    start = max(0, text.find("\n", len(text) - NEAR))
     return start, text[start:]
 
 

@@ -15,8 +15,8 @@ import pytest
 from models.train.__main__ import main
 from models.train.packages import licences
 from models.train.packages.heldout import is_held, read_heldout, read_pinned
-from models.train.packages.library import digest_of_library
 from models.train.packages.manifest import Entry, read_manifest, write_manifest
+from models.train.packages.stdlib import digest_of_library
 from models.train.stages import corpus
 from tests.train.artefacts import debian_source, entry, npm_tarball, source, wheel
 
@@ -139,7 +139,7 @@ def test_the_standard_library_leaves_out_its_held_out_modules(
         (library / inside).parent.mkdir(parents=True, exist_ok=True)
         (library / inside).write_text(source(inside.split("/")[-1].removesuffix(".py")))
     shelf = Entry("stdlib", "python", "3.11.0", "PSF-2.0")
-    monkeypatch.setattr("models.train.packages.library.standard_library", lambda: (shelf, library))
+    monkeypatch.setattr("models.train.packages.stdlib.standard_library", lambda: (shelf, library))
     place.entries = [attrs.evolve(shelf, sha256=digest_of_library(shelf, library))]
     assert place.run() == 0
     assert list(place.texts("stdlib-python")) == ["shelve.py"]

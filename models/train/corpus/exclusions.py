@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from models.train.corpus.overlap import Excluded, texts_under
-from models.train.packages import library
+from models.train.packages import stdlib
 from models.train.packages.locating import locate
 from models.train.packages.manifest import Entry
 from models.train.packages.sources import licence_texts, sources
@@ -25,7 +25,7 @@ def exclusions(
     modules = {name for kind, name in held if kind == "stdlib"}
     python = [item for item in located.items() if item[0].kind == "pypi"]
     own = {path.split("/")[0] for item in python for path, _ in sources(*item) if "/" in path} - ANYBODY_S
-    _, shelf = library.standard_library()
+    _, shelf = stdlib.standard_library()
     for module in sorted(modules):
         files = [shelf / f"{module}.py", *sorted((shelf / module).rglob("*.py"))]
         texts += [(path.name, path.read_text(encoding="utf-8", errors="replace")) for path in files if path.is_file()]

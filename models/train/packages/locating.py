@@ -5,10 +5,10 @@ from pathlib import Path
 
 from models.train.packages import licences
 from models.train.packages.fetch import fetch
-from models.train.packages.library import verified_library
 from models.train.packages.manifest import Entry
 from models.train.packages.registries import REGISTRIES
 from models.train.packages.sources import stated_licence
+from models.train.packages.stdlib import verified_library
 from models.train.stage import TrainingError, progress
 
 

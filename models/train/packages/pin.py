@@ -7,10 +7,10 @@ import attrs
 from models.train.packages import licences
 from models.train.packages.fetch import fetch
 from models.train.packages.heldout import is_held
-from models.train.packages.library import digest_of_library, standard_library
 from models.train.packages.manifest import Entry, write_manifest
 from models.train.packages.registries import REGISTRIES
 from models.train.packages.sources import stated_licence
+from models.train.packages.stdlib import digest_of_library, standard_library
 from models.train.stage import TrainingError, console, progress, sha256
 
 
