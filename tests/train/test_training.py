@@ -16,7 +16,7 @@ torch = pytest.importorskip("torch")
 from models.train.__main__ import main  # noqa: E402
 from models.train.network.model import Config  # noqa: E402
 from models.train.network.recipe import Recipe, read_recipe  # noqa: E402
-from models.train.network.training import STABLE, Trainer, rate_at  # noqa: E402
+from models.train.network.training import Trainer, rate_at  # noqa: E402
 from models.train.stage import TrainingError, Workplace  # noqa: E402
 from tests.train.packed import VOCABULARY, workplace  # noqa: E402
 
@@ -92,14 +92,25 @@ def test_another_configuration_is_refused(tmp_path: Path) -> None:
     assert (place.folder("train") / "checkpoint.pt").read_bytes() == before
 
 
-def test_a_longer_clock_goes_on_before_the_fall(tmp_path: Path) -> None:
-    """A finished training continues from where its rate began to fall."""
+def test_a_longer_clock_goes_on_from_the_end(tmp_path: Path) -> None:
+    """A finished training keeps what it learnt in the fall, and learns on at a higher rate."""
     place = workplace(tmp_path)
     finished = _trainer(place)
     finished.run(math.inf)
-    assert (place.folder("train") / STABLE).exists()
     longer = _trainer(place, attrs.evolve(RECIPE, minutes=2 * RECIPE.minutes))
-    assert 0 < longer.progress.step < finished.progress.step
+    assert longer.progress == finished.progress
+    assert torch.equal(longer.model.embed.weight, finished.model.embed.weight)
+    assert longer.run(math.inf)
+    assert longer.progress.step > finished.progress.step
+
+
+def test_rates_and_lengths_may_change_on_the_way(tmp_path: Path) -> None:
+    """The rest of a schedule may have other batches."""
+    place = workplace(tmp_path)
+    _trainer(place).run(0.3)
+    changed = _trainer(place, attrs.evolve(RECIPE, learning_rate=0.001, buckets=(16, 24, 32)))
+    assert changed.run(math.inf)
+    assert changed._optimisers[0].param_groups[0]["lr"] <= 0.001
 
 
 def test_a_loss_that_is_no_number_stops(tmp_path: Path) -> None:

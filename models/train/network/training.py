@@ -1,8 +1,9 @@
 """Learns until the clock says stop, and can be interrupted and resumed at any moment.
 
-The learning rate rises over the first steps, stays, and falls to zero over the last share of the clock. The checkpoint
-from before the fall is kept, so that a finished training can be continued with a longer clock. A running average of
-the weights is kept as well: it is usable at any moment, whatever the rate.
+The learning rate rises over the first steps, stays, and falls to zero over the last share of the clock. A finished
+training goes on from its end when the clock is made longer: the rate is high again at once and falls anew (WSD-S, Wen
+et al., 2024: no worse than going back to before the fall, and nothing is lost). A running average of the weights is
+kept as well: it is usable at any moment, whatever the rate.
 """
 
 import json
@@ -26,7 +27,6 @@ from models.train.network.recipe import Recipe
 from models.train.stage import TrainingError, Workplace, console, digest, disk_trouble
 
 CHECKPOINT = "checkpoint.pt"
-STABLE = "before-decay.pt"
 LOG = "loss.jsonl"
 
 SAVE_S = 60.0
@@ -65,7 +65,7 @@ class Trainer:
         self.model = Transformer(config).to(device)
         self._optimisers = optimisers(self.model, recipe.learning_rate, recipe.embedding_rate, recipe.weight_decay)
         self.progress = Progress()
-        self._identity = digest(attrs.asdict(config), recipe.batch_tokens, recipe.buckets, seed)
+        self._identity = digest(attrs.asdict(config), seed)
         if (folder / CHECKPOINT).exists():
             self._average = {}
             self._resume()
@@ -83,7 +83,6 @@ class Trainer:
         whole, before = self.recipe.minutes * 60, self.progress.seconds
         began = saved = reported = time.monotonic()
         bad, tokens_before = 0, self.progress.tokens
-        stable_kept = self._decaying(before / whole)
         for batch in source:
             now = time.monotonic()
             self.progress.seconds = before + now - began
@@ -92,9 +91,6 @@ class Trainer:
                 self.save()
                 self._draw()
                 return share >= 1
-            if self._decaying(share) and not stable_kept:
-                self.save(STABLE)
-                stable_kept = True
             value = self._step(network, batch, rate_at(share, self.progress.step, self.recipe))
             bad = 0 if math.isfinite(value) else bad + 1
             if bad >= MOST_BAD_STEPS:
@@ -110,9 +106,6 @@ class Trainer:
                 self._draw()
                 saved = now
         raise AssertionError("batches never end")
-
-    def _decaying(self, share: float) -> bool:
-        return share > 1 - self.recipe.decay_share
 
     def _step(self, network: Any, batch: data.Batch, rate: float) -> float:
         """One step at this share of the full learning rate; a loss that is not a number changes nothing."""
@@ -199,9 +192,9 @@ class Trainer:
     def _draw(self) -> None:
         draw(self.folder / LOG, self.folder / "loss.png")
 
-    def save(self, name: str = CHECKPOINT) -> None:
+    def save(self) -> None:
         """Writes everything a later run needs to go on. Raises TrainingError when the disk is full."""
-        path = self.folder / name
+        path = self.folder / CHECKPOINT
         temporary = path.with_suffix(".new")
         try:
             torch.save(
@@ -247,14 +240,11 @@ class Trainer:
             begin_copying(self.model, seed)
 
     def _resume(self) -> None:
-        """Goes on from the checkpoint; from the one before the fall when the clock has been made longer since."""
         kept = self._read(self.folder / CHECKPOINT)
-        fell = kept["progress"]["seconds"] > (1 - kept["recipe"]["decay_share"]) * kept["recipe"]["minutes"] * 60
-        if fell and self.recipe.minutes > kept["recipe"]["minutes"]:
-            kept = self._read(self.folder / STABLE)
         self.model.load_state_dict(kept["model"])
         for optimiser, state in zip(self._optimisers, kept["optimisers"], strict=True):
-            # The rates and decays are the recipe's, which may have been changed for the rest of the schedule.
+            # The rates and decays are the recipe's, which may have been changed for the rest of the schedule; so may
+            # the lengths of batches, after which a few examples are read twice or not at all.
             groups = optimiser.state_dict()["param_groups"]
             optimiser.load_state_dict({"state": state["state"], "param_groups": groups})
         self._average = {name: value.to(self.device) for name, value in kept["average"].items()}
@@ -270,7 +260,7 @@ class Trainer:
             ) from error
         if kept["identity"] != self._identity:
             raise TrainingError(
-                f"{self.folder} holds a training with another network, batches or seed.",
+                f"{self.folder} holds a training with another network or seed.",
                 "Repeat that configuration to go on with it, name another folder with --name, or begin again with "
                 "--force.",
             )

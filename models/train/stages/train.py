@@ -8,7 +8,7 @@ import attrs
 
 from models.train.network import machine
 from models.train.network.recipe import read_recipe
-from models.train.network.training import CHECKPOINT, LOG, STABLE, Trainer
+from models.train.network.training import CHECKPOINT, LOG, Trainer
 from models.train.stage import Workplace, console, digest
 
 
@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace, workplace: Workplace) -> None:
     config, recipe = read_recipe(arguments.recipe, arguments.set, arguments.minutes)
     folder = workplace.folder(arguments.name)
     if arguments.force:
-        for name in (CHECKPOINT, STABLE, LOG):
+        for name in (CHECKPOINT, LOG):
             (folder / name).unlink(missing_ok=True)
     trainer = Trainer(workplace, folder, config, recipe, arguments.seed, device)
     workplace.begin_again(arguments.name)
