@@ -3,24 +3,26 @@
 A place *says* how the text goes on when the last tokens before the cursor (`token_runs.py`) stand before it too, and
 indentation gets deeper or shallower there where it does here. It also does where the same tokens stand but for some
 names (`analogies.py`), with the names exchanged. Places are looked for in the document and, through the index, in the
-rest of the repository; those that say the same are one continuation. Never reads the disk, never judges: how much a
-match is worth is the engine's question. Pure given the index, on the context thread, a few milliseconds.
+rest of the repository; those that say the same are one continuation, and how likely it is what comes next here is
+judged by the surroundings of its places (`likelihood.py`). Never reads the disk. Pure given the index, on the context
+thread, a few milliseconds.
 """
 
 import math
 import re
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 import attrs
 
-from lsp_server.context import analogies
+from lsp_server.context import analogies, likelihood
 from lsp_server.context.gather import Place
+from lsp_server.context.likelihood import Candidate, Spot, Surroundings
 from lsp_server.context.nearby import IDENTIFIER
 from lsp_server.context.secrets import redacted_parts
 from lsp_server.context.telling import Layout, above, indentation, told
 from lsp_server.context.token_runs import Search, agreeing, is_word, normal, tokens_of
 from lsp_server.engine.protocol import Continuation
-from lsp_server.engine.votes import WEIGHING
 from lsp_server.index.values import Chunk, IndexReader
 
 DEPTH = 16
@@ -42,6 +44,11 @@ FARTHEST = 500_000
 """Characters of the document above the cursor, and below it, in which places are looked for."""
 
 MOST_GROUPS = 8
+"""Continuations told, the likeliest."""
+
+MOST_CONSIDERED = 16
+"""Continuations whose likelihood is asked, those with the longest matches and the most places."""
+
 OWN_FILE = 8.0
 """What a place of the document right beside the cursor counts, against 1 of another file."""
 
@@ -82,23 +89,26 @@ _LONG_RUN = re.compile(r"[\w+/=.~-]{15}")
 class Attested:
     """A continuation, and the place nearest to the cursor that says it: a path as in the index, a line from 0.
 
-    verbatim: it stands there as it is; else with other names.
+    verbatim: it stands there as it is; else with other names. matched: tokens before the place that agree, fewer where
+    names differ. features: what its probability rests on, in the order of `likelihood.WEIGHTS`.
     """
 
     continuation: Continuation
     path: str
     line: int
     verbatim: bool = True
+    matched: int = 0
+    features: tuple[float, ...] = ()
 
 
 def continuations(place: Place, reader: IndexReader | None, *, lines: int) -> tuple[Continuation, ...]:
-    """What follows at other places, at most `lines` lines of it, the weightiest first; see `attested`."""
+    """What follows at other places, at most `lines` lines of it, the likeliest first; see `attested`."""
     return tuple(found.continuation for found in attested(place, reader, lines=lines))
 
 
-def attested(place: Place, reader: IndexReader | None, *, lines: int) -> tuple[Attested, ...]:
+def attested(place: Place, reader: IndexReader | None, *, lines: int, most: int = MOST_GROUPS) -> tuple[Attested, ...]:
     """The same with where it stands. Blocking, like the reader; without an index only the document is searched."""
-    return among(place, related(place, reader), lines=lines)
+    return among(place, related(place, reader), lines=lines, most=most)
 
 
 def related(place: Place, reader: IndexReader | None) -> list[Chunk]:
@@ -115,10 +125,10 @@ def related(place: Place, reader: IndexReader | None) -> list[Chunk]:
     return list(found.values())[:MOST_CHUNKS]
 
 
-def among(place: Place, chunks: Iterable[Chunk], *, lines: int) -> tuple[Attested, ...]:
+def among(place: Place, chunks: Iterable[Chunk], *, lines: int, most: int = MOST_GROUPS) -> tuple[Attested, ...]:
     """What the document and these pieces of other files say.
 
-    Texts have `\\n` line ends and end with one unless they were cut; their indentation is made to fit the cursor's. No
+    Texts have `\n` line ends and end with one unless they were cut; their indentation is made to fit the cursor's. No
     text holds anything that looks like a secret.
     """
     sought = _Sought.of(place)
@@ -129,12 +139,12 @@ def among(place: Place, chunks: Iterable[Chunk], *, lines: int) -> tuple[Atteste
     # Where names are others further back and the text goes on with one of them, it means the cursor's.
     translated = {said.place for said in alike if said.translated}
     literal = (said for said in _said(sought, sources, lines) if said.place not in translated)
-    groups: dict[str, list[_Said]] = {}
+    texts: dict[str, list[_Said]] = {}
     for said in (*literal, *alike):
-        groups.setdefault(said.text, []).append(said)
-    ranked = sorted(map(_Group.of, groups.values()), key=lambda group: group.rank)
-    open_groups = (group for group in ranked if not any(said.is_secret() for said in group.places))
-    return tuple(group.attested() for group, _ in zip(open_groups, range(MOST_GROUPS), strict=False))
+        texts.setdefault(said.text, []).append(said)
+    groups = sorted(map(_Group.of, texts.values()), key=lambda group: (-group.candidate.lead, group.candidate.text))
+    open_groups = (group for group in groups if not any(said.is_secret() for said in group.places))
+    return _likeliest(list(islice(open_groups, MOST_CONSIDERED)), place)[:most]
 
 
 @attrs.frozen
@@ -236,26 +246,41 @@ class _Group:
     """The places that say the same, the best first."""
 
     places: tuple[_Said, ...]
-    count: float
+    candidate: Candidate
 
     @classmethod
     def of(cls, places: list[_Said]) -> "_Group":
-        best = sorted(places, key=lambda said: (-said.matched, -said.weight))
+        ordered = tuple(sorted(places, key=lambda said: (-said.matched, -said.weight)))
         # A place may have been found as it is and, further back, but for some names.
-        distinct = {said.place: said.weight for said in places}
-        return cls(tuple(best), sum(distinct.values()))
+        weights = {said.place: said.weight for said in ordered}
+        best = ordered[0]
+        candidate = Candidate(
+            best.text,
+            matched=best.matched,
+            count=sum(weights.values()),
+            nearest=max(weights.values()),
+            verbatim=best.verbatim,
+            spots=tuple(Spot(said.source.text, said.position, said.end) for said in ordered),
+        )
+        return cls(ordered, candidate)
 
-    @property
-    def rank(self) -> tuple[float, str]:
-        """As the engine weighs them."""
-        return (-self.places[0].matched - math.log(self.count, WEIGHING.precedence), self.places[0].text)
-
-    def attested(self) -> Attested:
+    def attested(self, probability: float, features: tuple[float, ...]) -> Attested:
         best = self.places[0]
         # Where it stands as it is says more than where it stands with other names.
         shown = next((said for said in self.places if said.verbatim), best)
         line = shown.source.line + shown.source.text.count("\n", 0, shown.position)
-        return Attested(Continuation(best.text, best.matched, self.count), shown.source.path, line, shown.verbatim)
+        continuation = Continuation(best.text, probability)
+        return Attested(continuation, shown.source.path, line, shown.verbatim, best.matched, features)
+
+
+def _likeliest(groups: list[_Group], place: Place) -> tuple[Attested, ...]:
+    """All of them, the likeliest first."""
+    here = Surroundings.of(place.text, place.offset, place.offset)
+    features = list(likelihood.features([group.candidate for group in groups], here))
+    probabilities = likelihood.probabilities(features)
+    judged = zip(groups, probabilities, features, strict=True)
+    found = [group.attested(probability, why) for group, probability, why in judged]
+    return tuple(sorted(found, key=lambda each: (-each.continuation.probability, each.continuation.text)))
 
 
 def _document(place: Place) -> Iterator[_Source]:

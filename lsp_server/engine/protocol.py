@@ -80,16 +80,13 @@ class ModelFacts:
 
 @attrs.frozen
 class Continuation:
-    """Text that follows, elsewhere in the repository, where the same stands before: one n-gram's vote.
+    """Text that follows at other places of the repository which are like the cursor's.
 
-    matched: lexical tokens (words, numbers, single punctuation marks, line ends) before the cursor that stand before it
-    there too; fewer where it stands there with other names, which the text has exchanged.
-    count: how many places say so, weighted.
+    probability: that it is what comes next here; of all continuations of a request together below 1.
     """
 
     text: str
-    matched: int
-    count: float
+    probability: float
 
 
 @attrs.frozen

@@ -1,10 +1,9 @@
-"""What the repository says comes next: the votes of its n-grams for tokens, an unbounded cache language model.
+"""What the repository says comes next: its continuations' votes for tokens, a mixture with the model's distribution.
 
-A continuation votes as long as the answer says what it says; the decoder mixes the votes into the model's distribution
-(`llama.Context.greedy`). Pure arithmetic: this file knows no model and no index, and never decides what is said.
+A continuation votes as long as the answer says what it says, and the longer it does, the less is left to the model
+(`llama.Context.greedy` mixes). Pure arithmetic: this file knows no model and no index, and never decides what is said.
 """
 
-import math
 import re
 from bisect import bisect_right
 from collections import defaultdict
@@ -20,22 +19,18 @@ _LEXICAL = re.compile(rb"[\w\x80-\xff]+|[^\w\s\x80-\xff]")
 
 @attrs.frozen
 class Weighing:
-    """What votes are worth: chosen with the embedded model on packages that training never read
-    (`models/evaluation/calibrate_answers.py`). The neighbouring values complete as many lines within two of 480."""
+    """How probabilities of continuations become votes: chosen with the embedded model on packages that training never
+    read (`models/evaluation/calibrate_answers.py`)."""
 
-    reach: float = 6.0
-    """Lexical tokens of a match over which doubt falls to a third."""
+    doubt: float = 0.3
+    """What the probability that no continuation is right is multiplied by at the beginning: one that is wrong in the
+    end is mostly right at first."""
+
+    agreement: float = 0.85
+    """And by for each lexical token that the answer has said along with a continuation."""
 
     most: float = 0.98
-    """Probability that is taken from the model at most: copying is wrong somewhere however long it matches."""
-
-    precedence: float = 4.0
-    """A match longer by one lexical token weighs as much as so many places of the shorter one: the longest lead, and
-    yet one stray place does not silence fifty that match a token less."""
-
-    def trust(self, matched: int) -> float:
-        """The probability, below 1, that goes to what the repository says where so many lexical tokens match."""
-        return min(self.most, 1.0 - math.exp(-matched / self.reach)) if matched > 0 else 0.0
+    """Probability that is taken from the model at most: copying is wrong somewhere however sure it is."""
 
 
 WEIGHING = Weighing()
@@ -52,29 +47,32 @@ class Votes:
         bytes_of: Callable[[int], bytes],
     ) -> None:
         """tokens: those of a text on its own, with nothing in front. bytes_of: what one of them stands for."""
-        self._courses = [_Course(voice, tokens, bytes_of) for voice in continuations if voice.text and voice.count > 0]
+        self._courses = [
+            _Course(voice, tokens, bytes_of) for voice in continuations if voice.text and voice.probability > 0
+        ]
+        self._none = max(0.0, 1.0 - sum(voice.probability for voice in continuations))
 
     def for_next(self, said: bytes, forced: bytes) -> Mapping[int, float]:
-        """The probability that goes to each token, together `Weighing.trust` of the longest match still followed; empty
-        where the repository has nothing to say.
+        """The probability that goes to each token, together at most `Weighing.most`; empty where the repository has
+        nothing to say.
 
         said: the answer since the prompt's end. forced: what must be said before it (token healing); while there is
         any, nothing is said.
         """
-        voices: list[tuple[int, int, float]] = []
+        weights: defaultdict[int, float] = defaultdict(float)
+        followed = 0
         for course in self._courses:
             token = course.next(said, forced)
             if token is not None:
-                voices.append((token, course.matched(len(said)), course.count))
-        if not voices:
+                weights[token] += course.probability
+                followed = course.followed(len(said))
+        if not weights:
             return {}
-        longest = max(matched for _, matched, _ in voices)
-        weights: defaultdict[int, float] = defaultdict(float)
-        for token, matched, count in voices:
-            weights[token] += count * WEIGHING.precedence ** (matched - longest)
-        total = sum(weights.values())
-        share = WEIGHING.trust(longest) / total
-        return {token: weight * share for token, weight in weights.items()} if share else {}
+        # Those that have left the answer count for nothing any more, neither for themselves nor for the model.
+        together = sum(weights.values())
+        trust = together / (together + self._none * WEIGHING.doubt * WEIGHING.agreement**followed)
+        share = min(WEIGHING.most, trust) / together
+        return {token: weight * share for token, weight in weights.items()}
 
 
 class _Course:
@@ -87,17 +85,16 @@ class _Course:
     def __init__(
         self, voice: Continuation, tokens: Callable[[str], Sequence[int]], bytes_of: Callable[[int], bytes]
     ) -> None:
-        self.count = voice.count
-        self._before = voice.matched
+        self.probability = voice.probability
         self._text = voice.text.encode("utf-8", "replace")
         self._ends = [found.end() for found in _LEXICAL.finditer(self._text)]
         self._tokens_of = tokens
         self._bytes_of = bytes_of
         self._tokens: dict[tuple[bytes, int], int | None] = {}
 
-    def matched(self, said: int) -> int:
-        """Lexical tokens before the prompt's end and, up to so many bytes, behind it."""
-        return self._before + bisect_right(self._ends, said)
+    def followed(self, said: int) -> int:
+        """Lexical tokens in so many bytes."""
+        return bisect_right(self._ends, said)
 
     def next(self, said: bytes, forced: bytes) -> int | None:
         """None: the answer says something else, the text is used up, or no token of its own goes on from here."""

@@ -1,23 +1,19 @@
 """How a model and the repository's votes complete lines together, for other ways of weighing them and other gates.
 
-On packages of the corpus from which training drew nothing, and which are not those of the reported figures: lines are
-opened as people stop typing (`calibrate_continuations.drawn`) and completed as the product asks for them (without the
-second choices of `completion/alternatives.py`), once for every way in `WEIGHINGS`, and once by the model alone. What
+On undrawn packages (`undrawn.py`): lines are opened as people stop typing and completed as the product asks for them
+(without the second choices of `completion/alternatives.py`), once for every way in `WEIGHINGS`, and once by the model
+alone. What
 comes out are the constants of `engine/votes.py`, the thresholds of `completion/gate.py` and the length of prompt that
 a model of ours asks for (`codehearth.prompt_tokens`); the product reads nothing here.
 """
 
 import argparse
-import gzip
-import json
 import math
-import random
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import fmean
-from tempfile import TemporaryDirectory
 
 import attrs
 
@@ -28,26 +24,22 @@ from lsp_server.context.gather import Place
 from lsp_server.engine import votes
 from lsp_server.engine.protocol import Continuation, GenerateRequest, Segment
 from lsp_server.engine.votes import WEIGHING, Weighing
-from models.evaluation import metrics
+from models.evaluation import metrics, undrawn
 from models.evaluation.asking import Case
-from models.evaluation.calibrate_continuations import drawn, packages
 from models.evaluation.engine import PROMPT_TOKENS, MeasuredModel
-from models.evaluation.holes import Hole, Opened
 from models.train.examples import rendering
 
 PRODUCT, ALONE = "product", "alone"
 
 WEIGHINGS: Mapping[str, Weighing] = {
     PRODUCT: WEIGHING,
-    **{f"reach {reach:g}": attrs.evolve(WEIGHING, reach=reach) for reach in (2.0, 4.0, 9.0, 14.0)},
-    **{f"precedence {value:g}": attrs.evolve(WEIGHING, precedence=value) for value in (1.3, 2.0, 8.0)},
-    **{f"most {most:g}": attrs.evolve(WEIGHING, most=most) for most in (0.8, 0.9)},
+    **{f"doubt {doubt:g}": attrs.evolve(WEIGHING, doubt=doubt) for doubt in (0.05, 0.1, 0.2, 0.5, 1.0)},
+    **{f"agreement {value:g}": attrs.evolve(WEIGHING, agreement=value) for value in (0.7, 1.0)},
+    **{f"most {most:g}": attrs.evolve(WEIGHING, most=most) for most in (0.9, 0.995)},
 }
 
 THRESHOLDS = (-0.05, -0.1, -0.15, -0.2, -0.3, -0.4, -0.5, -0.6, -0.7, -0.9, -1.2, -1.6, -2.0)
 """Mean log-probabilities per token at which a gate could stand."""
-
-_FEWEST_FILES = 6
 
 
 @attrs.frozen
@@ -66,33 +58,11 @@ class Answered:
     parses: bool | None
 
 
-def unread(corpus: Path, pack: Path, count: int, seed: str) -> list[str]:
-    """Names of Python packages of the corpus that are repositories (some files) and lent no file to the examples."""
-    with gzip.open(pack / "sources.jsonl.gz", "rt", encoding="utf-8") as rows:
-        read = {json.loads(row)["package"] for row in rows}
-    listed = json.loads((corpus / "packages.json").read_text(encoding="utf-8"))
-    names = sorted(
-        each["name"]
-        for each in listed
-        if f"{each['kind']}-{each['name']}" not in read
-        and each["kind"] == "pypi"
-        and each["language"] == "python"
-        and each["files"] >= _FEWEST_FILES
-    )
-    random.Random(seed).shuffle(names)
-    return names[:count]
-
-
 def asked(model: Path, corpus: Path, name: str, lines: int, prompt_tokens: int, seed: str) -> list[Answered]:
     """Every way's answers to lines of one package."""
     measured = MeasuredModel(model, prompt_tokens=prompt_tokens)
     try:
-        return [
-            answer
-            for split in ("train", "valid")
-            for _, files in packages(corpus, split, [name])
-            for answer in _in_package(measured, name, files, lines, seed)
-        ]
+        return list(_in_package(measured, name, undrawn.files(corpus, name), lines, seed))
     finally:
         votes.WEIGHING = WEIGHING
         measured.close()
@@ -101,24 +71,16 @@ def asked(model: Path, corpus: Path, name: str, lines: int, prompt_tokens: int, 
 def _in_package(
     measured: MeasuredModel, name: str, files: Mapping[str, str], lines: int, seed: str
 ) -> Iterator[Answered]:
-    with TemporaryDirectory(prefix="codehearth-calibration-") as folder:
-        root = Path(folder, name)
-        for path, text in files.items():
-            target = root / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(text, encoding="utf-8", newline="")
-        with rendering.indexed(root) as reader:
-            chosen = drawn(files, lines, random.Random(f"{seed} {name}"))
-            for number, (path, start, end) in enumerate(chosen):
-                text = files[path]
-                hole = Hole(name, path, "", start, end, "line", "other")
-                case = Case(Opened(hole, text[:start], text[start:end], text[end:]), root)
-                segments = prompt.render(measured.card, case.parts(measured.card, rendering.from_index(reader)))
-                voices = continuations(Place(path, case.document.text, start), reader, lines=1)
-                for way, weighing in WEIGHINGS.items():
-                    votes.WEIGHING = weighing
-                    yield _answer(measured, case, segments, voices, number, way)
-                yield _answer(measured, case, segments, (), number, ALONE)
+    with undrawn.repository(files) as (root, reader):
+        for number, opened in enumerate(undrawn.opened(name, files, lines, seed)):
+            case = Case(opened, root)
+            segments = prompt.render(measured.card, case.parts(measured.card, rendering.from_index(reader)))
+            place = Place(opened.hole.path, case.document.text, opened.hole.start)
+            voices = continuations(place, reader, lines=1)
+            for way, weighing in WEIGHINGS.items():
+                votes.WEIGHING = weighing
+                yield _answer(measured, case, segments, voices, number, way)
+            yield _answer(measured, case, segments, (), number, ALONE)
 
 
 def _answer(
@@ -194,7 +156,7 @@ def main() -> None:
     parser.add_argument("--seed", default="4", help="of the drawing (default: %(default)s)")
     given = parser.parse_args()
     corpus = given.work / "corpus"
-    names = unread(corpus, given.work / "pack", given.packages, given.seed)
+    names = undrawn.names(corpus, given.work / "pack", given.packages, given.seed)
     answers: list[Answered] = []
     with ProcessPoolExecutor(given.processes, get_context("spawn")) as pool:
         waiting = [

@@ -1,201 +1,185 @@
-"""How far to trust what a repository says itself: how often it is right, by how much matched and how many agree.
+"""How likely what a repository says itself is right, and by which signs: without a model, on undrawn packages.
 
-Without a model, and on packages that are not those of the reported figures: lines are opened as people stop typing
-(`holes.spans`), and what `context/continuations.py` says first is compared with the rest of the line; then, token by
-token along the right line, what the votes of `engine/votes.py` were for. What comes out are the constants of these two
-files; the product reads nothing here.
+Lines and arguments are opened as people stop typing (`undrawn.py`), and what `context/continuations.py` finds is
+compared with what stood there. What comes out are the weights of `context/likelihood.py`; the product reads nothing
+here.
 """
 
 import argparse
-import gzip
 import json
 import random
-import re
 import statistics
 import time
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import attrs
+import numpy as np
 
 from lsp_server.context import continuations
-from lsp_server.context.continuations import Attested
+from lsp_server.context.continuations import MOST_CONSIDERED, Attested
 from lsp_server.context.gather import Place
-from lsp_server.engine.votes import WEIGHING
+from lsp_server.context.likelihood import WEIGHTS
 from lsp_server.index.values import Chunk
-from models.evaluation import holes
-from models.train.examples.rendering import indexed
+from models.evaluation import undrawn
+from models.evaluation.conditional_logit import Choice, Logit, fit
+from models.evaluation.holes import Opened
 
-BANDS = (2, 3, 4, 5, 6, 8, 10, 13, 16, 20, 26)
-"""Lower ends of the bands of matched tokens."""
+BANDS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+"""Lower ends of the bands of probability."""
 
-AGREED, CONTESTED = 0.95, 0.67
-"""The first vote's share at or above which the votes agree, and below which they do not."""
-
-MOST_PER_FILE = 0.05
-"""Of one package's lines, so that no file decides a figure."""
-
-_LEXICAL = re.compile(r"[^\S\n]*(?:\w+|[^\w\s]|\n)")
+FOLDS = 5
+_ARGUMENTS = 1 / 3
+"""Opened per opened line."""
 
 
 @attrs.frozen
 class Asked:
-    """One opened line: what was found, what is right, the processor's seconds, and what all files would say first."""
+    """One hole: what was found, which of it is right, the processor's seconds, and whether the first would be right
+    if all files had been searched (None: not asked)."""
 
+    package: str
+    kind: str
     found: tuple[Attested, ...]
-    truth: str
+    right: int | None
     seconds: float
-    exhaustive: str | None
+    exhaustive: bool | None = None
+
+    @property
+    def first(self) -> bool:
+        return self.right == 0
 
 
-@attrs.frozen
-class Step:
-    """One token of the right line for which something voted.
-
-    matched: tokens that agree by then, those of the answer so far included. right: the share of the votes that was for
-    this token. top: the share of the first vote. first: whether it is the answer's first token.
-    """
-
-    matched: int
-    right: float
-    top: float
-    first: bool
-
-
-def packages(corpus: Path, split: str, names: Sequence[str]) -> Iterator[tuple[str, Mapping[str, str]]]:
-    """Name and files (path to text) of the corpus's Python packages of one split, or of those named."""
-    for listed in json.loads((corpus / "packages.json").read_text(encoding="utf-8")):
-        if listed["split"] == split and (not names or listed["name"] in names) and listed["language"] == "python":
-            packed = corpus / "packages" / f"{listed['kind']}-{listed['name']}.jsonl.gz"
-            with gzip.open(packed, "rt", encoding="utf-8") as rows:
-                yield listed["name"], {row["path"]: row["text"] for row in map(json.loads, rows)}
+def ask(corpus: Path, name: str, count: int, seed: str, *, exhaustive: bool) -> list[Asked]:
+    """Opens `count` lines of a package, and a third as many arguments. `exhaustive`: asks of all files, too."""
+    texts = undrawn.files(corpus, name)
+    everything = [Chunk(path, 0, text.count("\n"), "", text) for path, text in sorted(texts.items())]
+    asked: list[Asked] = []
+    with undrawn.repository(texts) as (_, reader):
+        for one in _opened(name, texts, count, seed):
+            place = Place(one.hole.path, one.text, one.hole.start)
+            began = time.thread_time()
+            found = continuations.attested(place, reader, lines=1, most=MOST_CONSIDERED)
+            seconds = time.thread_time() - began
+            best = None
+            if exhaustive:
+                others = [chunk for chunk in everything if chunk.path != one.hole.path]
+                best = _right(continuations.among(place, others, lines=1), one) == 0
+            asked.append(Asked(name, one.hole.kind, found, _right(found, one), seconds, best))
+    return asked
 
 
-def ask(files: Mapping[str, str], count: int, seed: str, *, exhaustive: bool) -> Iterator[Asked]:
-    """Opens `count` lines of a package, uniformly, few of one file, and asks at each. `exhaustive`: also without the
-    index, of all files."""
-    with TemporaryDirectory(prefix="codehearth-calibration-") as folder:
-        for path, text in files.items():
-            target = Path(folder, path)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(text, encoding="utf-8", newline="")
-        everything = [Chunk(path, 0, text.count("\n"), "", text) for path, text in sorted(files.items())]
-        with indexed(Path(folder)) as reader:
-            for path, start, end in drawn(files, count, random.Random(seed)):
-                text = files[path]
-                place = Place(path, text[:start] + text[end:], start)
-                began = time.thread_time()
-                found = continuations.attested(place, reader, lines=1)
-                seconds = time.thread_time() - began
-                best = None
-                if exhaustive:
-                    others = [chunk for chunk in everything if chunk.path != path]
-                    best = next(map(_line, continuations.among(place, others, lines=1)), "")
-                yield Asked(found, text[start:end], seconds, best)
+def _opened(name: str, texts: Mapping[str, str], count: int, seed: str) -> Iterator[Opened]:
+    yield from undrawn.opened(name, texts, count, seed)
+    yield from undrawn.opened(name, texts, round(count * _ARGUMENTS), seed, kind="arguments")
 
 
-def drawn(files: Mapping[str, str], count: int, chance: random.Random) -> Iterator[tuple[str, int, int]]:
-    """Path, start and end of the opened rests of lines."""
-    by_line: dict[tuple[str, int], list[int]] = {}
-    for path, text in sorted(files.items()):
-        for start, end, kind, _ in holes.spans(text.encode("utf-8", "surrogatepass")):
-            if kind == "line":
-                by_line.setdefault((path, end), []).append(start)
-    lines = sorted(by_line)
-    chance.shuffle(lines)
-    left = dict.fromkeys(files, max(4, round(count * MOST_PER_FILE)))
-    for path, end in lines:
-        if count and left[path]:
-            left[path] -= 1
-            count -= 1
-            yield path, chance.choice(by_line[path, end]), end
+def _right(found: Sequence[Attested], one: Opened) -> int | None:
+    """The number of the text that ends the line as it ended."""
+    line = (one.truth + one.after.split("\n", 1)[0]).strip()
+    texts = [each.continuation.text.strip() for each in found]
+    return texts.index(line) if line in texts else None
 
 
-def steps(one: Asked) -> Iterator[Step]:
-    """Along the right line, the votes as `engine/votes.py` counts them, with lexical tokens for a model's."""
-    truth = f"{one.truth}\n"
-    said = 0
-    for token in _LEXICAL.finditer(truth):
-        voices = [each.continuation for each in one.found if each.continuation.text.startswith(truth[:said])]
-        longest = max((voice.matched for voice in voices), default=0)
-        votes: defaultdict[str, float] = defaultdict(float)
-        for voice in voices:
-            follows = _LEXICAL.match(voice.text, said)
-            if follows is not None:
-                votes[follows.group()] += voice.count * WEIGHING.precedence ** (voice.matched - longest)
-        if votes:
-            total = sum(votes.values())
-            grown = len(_LEXICAL.findall(truth[:said]))
-            yield Step(longest + grown, votes[token.group()] / total, max(votes.values()) / total, not said)
-        said = token.end()
+def choices(asked: Sequence[Asked]) -> list[Choice]:
+    """Those at which something was found."""
+    return [Choice(np.array([each.features for each in one.found]), one.right) for one in asked if one.found]
 
 
-def table(asked: Sequence[Asked]) -> str:
-    """By band of matched tokens: how many steps, and the mean share of their votes that was right."""
-    taken = [step for one in asked for step in steps(one)]
-    rows = [f"{'matched':<9}{'all':<14}{'first token':<14}{'later':<14}{'agreed':<14}{'contested':<14}"]
-    for low, high in zip(BANDS, (*BANDS[1:], 1000), strict=True):
-        band = [step for step in taken if low <= step.matched < high]
-        columns = (
-            band,
-            [step for step in band if step.first],
-            [step for step in band if not step.first],
-            [step for step in band if step.top >= AGREED],
-            [step for step in band if step.top < CONTESTED],
+def crossed(asked: Sequence[Asked], seed: str) -> float:
+    """The share of lines whose likeliest continuation is right, by weights that were found on other packages."""
+    names = sorted({one.package for one in asked})
+    random.Random(seed).shuffle(names)
+    right = 0
+    for fold in range(FOLDS):
+        held = set(names[fold::FOLDS])
+        found = fit(choices([one for one in asked if one.package not in held]))
+        mine = [one for one in asked if one.package in held and one.kind == "line" and one.found]
+        right += sum(
+            int(np.argmax(found.probabilities(choice.features)[:-1])) == choice.right for choice in choices(mine)
         )
-        rows.append(f"from {low:<4}" + "".join(f"{_cell(column):<14}" for column in columns))
+    return right / max(1, sum(one.kind == "line" for one in asked))
+
+
+def by_match(asked: Sequence[Asked]) -> float:
+    """The share of lines whose continuation with the longest match and the most places is right."""
+    behind = list(WEIGHTS).index("behind")
+    lines = [one for one in asked if one.kind == "line"]
+    leads = [int(np.argmax([each.features[behind] for each in one.found])) if one.found else None for one in lines]
+    right = sum(lead is not None and lead == one.right for lead, one in zip(leads, lines, strict=True))
+    return right / max(1, len(lines))
+
+
+def reliability(asked: Sequence[Asked]) -> str:
+    """By band of the probability that the product gives: how many continuations, and how many of them are right."""
+    judged = [
+        (each.continuation.probability, number == one.right)
+        for one in asked
+        for number, each in enumerate(one.found)
+    ]  # fmt: skip
+    rows = [f"{'probability':<14}{'continuations':>14}{'right':>9}"]
+    for low, high in zip(BANDS, (*BANDS[1:], 1.01), strict=True):
+        band = [right for probability, right in judged if low <= probability < high]
+        share = f"{100 * sum(band) / len(band):.1f} %" if band else "-"
+        rows.append(f"from {low:<9g}{len(band):>14}{share:>9}")
     return "\n".join(rows)
 
 
 def summary(asked: Sequence[Asked]) -> str:
     """Exact lines, also of the searches of all files, and the time of a question."""
     times = sorted(one.seconds * 1000 for one in asked)
-    known = [one for one in asked if one.exhaustive is not None]
+    lines = [one for one in asked if one.kind == "line"]
+    known = [one for one in lines if one.exhaustive is not None]
     said = [
-        f"{len(asked)} lines",
-        f"something was found for {_percent(sum(bool(one.found) for one in asked), len(asked))}",
-        f"the first is right for {_percent(sum(_first(one) == one.truth for one in asked), len(asked))}",
-        f"one of them for {_percent(sum(one.truth in map(_line, one.found) for one in asked), len(asked))}",
+        f"{len(lines)} lines",
+        f"something was found for {_percent(sum(bool(one.found) for one in lines), len(lines))}",
+        f"the first is right for {_percent(sum(one.first for one in lines), len(lines))}",
+        f"one of them for {_percent(sum(one.right is not None for one in lines), len(lines))}",
         f"milliseconds of processor time: median {statistics.median(times):.2f}",
         f"95th percentile {times[len(times) * 95 // 100]:.2f}",
     ]
     if known:
-        right = sum(one.exhaustive == one.truth for one in known)
-        said.append(f"first of all files right for {_percent(right, len(known))}")
+        said.append(f"first of all files right for {_percent(sum(bool(one.exhaustive) for one in known), len(known))}")
     return "; ".join(said)
+
+
+def weights(found: Logit) -> str:
+    """As `context/likelihood.py` has them."""
+    named = dict(zip(WEIGHTS, (round(float(weight), 3) for weight in found.weights), strict=True))
+    return f"NONE = {found.none:.3f}\nWEIGHTS = {json.dumps(named, indent=4)}"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
-    parser.add_argument("corpus", type=Path, help="folder with packages.json and packages/")
-    parser.add_argument("--split", default="valid", help="of the corpus (default: %(default)s)")
-    parser.add_argument("--name", action="append", default=[], help="only this package; may be repeated")
-    parser.add_argument("--lines", type=int, default=400, help="opened per package (default: %(default)s)")
-    parser.add_argument("--seed", default="4", help="of the drawing (default: %(default)s)")
+    parser.add_argument("work", type=Path, help="folder of the training's stages, with corpus/ and pack/")
+    parser.add_argument("--packages", type=int, default=165, help="how many (default: %(default)s)")
+    parser.add_argument("--lines", type=int, default=40, help="opened per package (default: %(default)s)")
+    parser.add_argument("--seed", default="5", help="of the drawing (default: %(default)s)")
+    parser.add_argument("--processes", type=int, default=2, help="default: %(default)s")
+    parser.add_argument("--fit", action="store_true", help="find the weights anew")
     parser.add_argument("--exhaustive", action="store_true", help="also search all files, for what the index loses")
     given = parser.parse_args()
+    corpus = given.work / "corpus"
+    names = undrawn.names(corpus, given.work / "pack", given.packages, "4")
     everything: list[Asked] = []
-    for name, files in packages(given.corpus, given.split, given.name):
-        asked = list(ask(files, given.lines, f"{given.seed} {name}", exhaustive=given.exhaustive))
-        if asked:
-            print(f"{name}: {summary(asked)}", flush=True)
+    with ProcessPoolExecutor(given.processes, get_context("spawn")) as pool:
+        waiting = [
+            pool.submit(ask, corpus, name, given.lines, given.seed, exhaustive=given.exhaustive) for name in names
+        ]
+        for name, future in zip(names, waiting, strict=True):
+            asked = future.result()
+            if asked:
+                print(f"{name}: {summary(asked)}", flush=True)
             everything += asked
-    if everything:
-        print(f"all: {summary(everything)}\n\n{table(everything)}")
-
-
-def _line(found: Attested) -> str:
-    return found.continuation.text.rstrip("\n").lstrip(" ")
-
-
-def _first(one: Asked) -> str | None:
-    return _line(one.found[0]) if one.found else None
-
-
-def _cell(taken: Sequence[Step]) -> str:
-    return f"{len(taken)}: {sum(step.right for step in taken) / len(taken):.2f}" if taken else "-"
+    if not everything:
+        return
+    print(f"all: {summary(everything)}\n\n{reliability(everything)}")
+    if given.fit:
+        print(f"\nlines right by the longest match: {100 * by_match(everything):.2f} %")
+        print(f"by weights found on other packages: {100 * crossed(everything, given.seed):.2f} %\n")
+        print(weights(fit(choices(everything))))
 
 
 def _percent(part: int, whole: int) -> str:

@@ -1,9 +1,6 @@
-"""Ways of weighing votes are compared on the same lines, and packages that training read are not asked."""
+"""Ways of weighing votes are compared on the same lines."""
 
-import gzip
-import json
-
-from models.evaluation.calibrate_answers import ALONE, PRODUCT, THRESHOLDS, WEIGHINGS, Answered, gates, unread, ways
+from models.evaluation.calibrate_answers import ALONE, PRODUCT, THRESHOLDS, WEIGHINGS, Answered, gates, ways
 
 
 def answered(way: str, line: int, exact: bool, logprob: float = -0.1) -> Answered:
@@ -29,16 +26,3 @@ def test_a_gate_shows_what_is_at_least_as_sure():
 
     assert first[1:] == ["50.0", "%", "100.0", "%", "100.0", "%"]
     assert second[1:] == ["100.0", "%", "50.0", "%", "0.0", "%"]
-
-
-def test_packages_that_lent_files_to_the_examples_are_left_out(tmp_path):
-    corpus, pack = tmp_path / "corpus", tmp_path / "pack"
-    corpus.mkdir()
-    pack.mkdir()
-    listed = [{"kind": "pypi", "name": name, "language": "python", "files": 9} for name in ("read", "unread", "small")]
-    listed[2]["files"] = 1
-    (corpus / "packages.json").write_text(json.dumps(listed))
-    with gzip.open(pack / "sources.jsonl.gz", "wt") as rows:
-        rows.write(json.dumps({"package": "pypi-read", "path": "read/a.py"}))
-
-    assert unread(corpus, pack, 9, "4") == ["unread"]

@@ -1,31 +1,42 @@
-"""How the trust in what a repository says itself is measured."""
+"""How the likelihood of what a repository says itself is measured, and its weights are found."""
 
 from lsp_server.context.continuations import Attested
+from lsp_server.context.likelihood import WEIGHTS
 from lsp_server.engine.protocol import Continuation
-from models.evaluation.calibrate_continuations import Asked, Step, steps, table
+from models.evaluation.calibrate_continuations import Asked, by_match, choices, crossed, reliability, weights
+from models.evaluation.conditional_logit import fit
 
 
-def asked(truth: str, *found: tuple[str, int, float]) -> Asked:
-    return Asked(tuple(Attested(Continuation(*each), "a.py", 0) for each in found), truth, 0.001, None)
+def found(probability: float, **features: float) -> Attested:
+    row = tuple(features.get(name, 0.0) for name in WEIGHTS)
+    return Attested(Continuation("x\n", probability), "a.py", 0, features=row)
 
 
-def test_votes_are_counted_along_the_right_line() -> None:
-    """Who said something else has no vote any more, and what was followed counts as matched."""
-    one = asked("a.b", ("a.b\n", 3, 1.0), ("a + b\n", 3, 3.0))
-    assert list(steps(one)) == [
-        Step(3, 1.0, 1.0, True),
-        Step(4, 0.25, 0.75, False),
-        Step(5, 1.0, 1.0, False),
-        Step(6, 1.0, 1.0, False),
-    ]
+def asked(package: str, *told: Attested, right: int | None) -> Asked:
+    return Asked(package, "line", told, right, 0.001)
 
 
-def test_where_nobody_speaks_there_is_no_step() -> None:
-    """A repository that says nothing is neither right nor wrong."""
-    assert list(steps(asked("a"))) == []
-    assert list(steps(asked("a", ("b\n", 2, 1.0)))) == [Step(2, 0.0, 1.0, True)]
+def test_the_longest_match_is_the_first_that_is_not_behind() -> None:
+    one = asked("a", found(0.6, behind=-1.0), found(0.3, behind=0.0), right=1)
+    assert by_match([one, asked("b", right=None)]) == 0.5
 
 
-def test_the_table_has_the_mean_of_each_band() -> None:
-    rows = table([asked("a", ("a\n", 2, 1.0)), asked("a", ("b\n", 2, 1.0))]).split("\n")
-    assert rows[1].split() == ["from", "2", "2:", "0.50", "2:", "0.50", "-", "2:", "0.50", "-"]
+def test_weights_are_judged_on_packages_that_they_were_not_found_on() -> None:
+    """Where the same sign is right everywhere, all lines are; each package has a line of its own."""
+    lines = [
+        asked(str(number), found(0.5), found(0.5, next_line=1.0), right=1) for number in range(20)
+    ]  # fmt: skip
+    lines += [asked(str(number), found(0.5), right=None) for number in range(20)]
+    assert crossed(lines, "1") == 0.5
+    assert fit(choices(lines)).weights[list(WEIGHTS).index("next_line")] > 1
+
+
+def test_reliability_has_a_row_for_each_band() -> None:
+    rows = reliability([asked("a", found(0.96), found(0.01), right=0)]).splitlines()
+    assert rows[1].split() == ["from", "0", "1", "0.0", "%"]
+    assert rows[-1].split() == ["from", "0.95", "1", "100.0", "%"]
+
+
+def test_weights_are_told_by_name() -> None:
+    told = weights(fit(choices([asked("a", found(0.5, match=0.5), right=0)])))
+    assert all(f'"{name}": ' in told for name in WEIGHTS)

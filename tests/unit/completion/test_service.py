@@ -509,8 +509,8 @@ async def test_the_engine_hears_what_the_repository_goes_on_with(opened: Open) -
     editor = opened(marked, engine, reader=SmallIndex({"orders.py": ORDERS}))
     explanation = (await editor.answer(automatic=False)).explanation
     (said,) = engine.requests[0].request.continuations
-    assert (said.text, said.count) == ("fetch_order(7)\n", 1)
-    assert said.matched > 4
+    assert said.text == "fetch_order(7)\n"
+    assert said.probability > 0.2
     assert explanation.also_at == "orders.py:2"
     assert explanation.milliseconds["continuations"] > 0
 

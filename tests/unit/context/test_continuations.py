@@ -1,7 +1,5 @@
 """What the repository goes on with at a place, shown on golden pages, and the promises of every answer."""
 
-import math
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -26,7 +24,7 @@ def place_of(page: Golden) -> tuple[Place, SmallIndex, int]:
 
 def shown(found: tuple[Attested, ...]) -> str:
     return "\n".join(
-        f"{each.path}:{each.line + 1}, {each.continuation.matched} tokens, {each.continuation.count:.1f}\n"
+        f"{each.path}:{each.line + 1}, {each.matched} tokens, {100 * each.continuation.probability:.0f} %\n"
         f"├{each.continuation.text}┤"
         for each in found
     )
@@ -51,16 +49,17 @@ def test_golden(page: Golden, update: bool) -> None:
 @given(moved=st.integers(-200, 0), lines=st.integers(1, 6))
 @settings(max_examples=25, deadline=None)
 def test_every_answer_keeps_its_promises(page: Golden, moved: int, lines: int) -> None:
-    """Wherever it is asked: equal states have equal answers, the longest match first, whole short lines, no copies."""
+    """Wherever it is asked: equal states have equal answers, the likeliest first, whole short lines, no copies."""
     place, reader, _ = place_of(page)
     place = Place(place.path, place.text, max(0, place.offset + moved))
     found = attested(place, reader, lines=lines)
     assert found == attested(place, reader, lines=lines)
     texts = [each.continuation.text for each in found]
     assert len(set(texts)) == len(texts) <= MOST_GROUPS
-    ranks = [each.continuation.matched + math.log(each.continuation.count, 4) for each in found]
-    assert ranks == sorted(ranks, reverse=True)
-    assert all(each.continuation.matched >= continuations.LEAST for each in found)
+    probabilities = [each.continuation.probability for each in found]
+    assert probabilities == sorted(probabilities, reverse=True)
+    assert sum(probabilities) < 1
+    assert all(each.matched >= continuations.LEAST for each in found)
     assert all(text.endswith("\n") and text.count("\n") <= lines for text in texts)
 
 
@@ -129,7 +128,7 @@ def test_much_white_space_is_as_good_as_little() -> None:
     """Nothing is left to compare before it, but so much agreed that the place was found."""
     text, offset = cursor(f"table = {' ' * 1000}[1]\nother\ntable = <CURSOR>")
     (found,) = attested(Place("own.py", text, offset), None, lines=1)
-    assert (found.continuation.text, found.continuation.matched) == ("[1]\n", continuations.LEAST)
+    assert (found.continuation.text, found.matched) == ("[1]\n", continuations.LEAST)
 
 
 def test_a_secret_before_the_cursor_takes_no_other_names_place() -> None:

@@ -76,5 +76,5 @@ def test_a_paused_answer_goes_on_where_it_was() -> None:
 
 def test_the_repository_has_no_say() -> None:
     """Its votes would tell what a model says; the text is given."""
-    pieces, _ = run(forced("ab", continuations=(Continuation("cd", 9, 5.0),))[1])
+    pieces, _ = run(forced("ab", continuations=(Continuation("cd", 0.9),))[1])
     assert text(pieces) == "ab"

@@ -211,7 +211,7 @@ def test_there_is_nothing_to_heal_behind_a_special_token() -> None:
 def test_votes_follow_the_answer_to_its_end() -> None:
     """Until the text is used up; its newline ends the answer through the stop text."""
     decoder = Decoder()
-    pieces, done = run(decoder, "ab", stop=("\n",), continuations=(Continuation("cd\n", 5, 1.0),))
+    pieces, done = run(decoder, "ab", stop=("\n",), continuations=(Continuation("cd\n", 0.6),))
     assert (text(pieces), done.reason, done.generated) == ("cd", "stop", 3)
     assert [list(votes or ()) for votes in decoder.votes] == [[ord("c")], [ord("d")], [ord("\n")]]
 
@@ -219,21 +219,21 @@ def test_votes_follow_the_answer_to_its_end() -> None:
 def test_votes_begin_inside_the_healed_token() -> None:
     """They say the prompt's last token again, and only what comes behind it is the answer."""
     decoder = Decoder()
-    pieces, _ = run(decoder, "ab", heal=True, stop=("\n",), continuations=(Continuation("c\n", 5, 1.0),))
+    pieces, _ = run(decoder, "ab", heal=True, stop=("\n",), continuations=(Continuation("c\n", 0.6),))
     assert text(pieces) == "c"
     assert [list(votes or ()) for votes in decoder.votes] == [[ord("b")], [ord("c")], [ord("\n")]]
 
 
 def test_the_model_goes_on_alone_behind_the_votes() -> None:
     decoder = Decoder(b"!", b"!", b"e", b"f")
-    pieces, done = run(decoder, "ab", continuations=(Continuation("cd", 5, 1.0),))
+    pieces, done = run(decoder, "ab", continuations=(Continuation("cd", 0.6),))
     assert (text(pieces), done.reason) == ("cdef", "end")
     assert decoder.votes[2:] == [{}, {}, {}]
 
 
 def test_a_paused_answer_keeps_its_votes() -> None:
     decoder = Decoder()
-    request = GenerateRequest("a", (Segment("x"),), 3, continuations=(Continuation("cde", 5, 1.0),))
+    request = GenerateRequest("a", (Segment("x"),), 3, continuations=(Continuation("cde", 0.6),))
     generation = Generation(decoder, request, queue_ms=0.0)
     said = ""
     while not isinstance(outcome := generation.step(), Done):

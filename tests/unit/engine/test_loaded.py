@@ -330,7 +330,7 @@ def test_what_the_repository_says_is_completed_to_the_letter(model: LoadedModel,
     """A line that the model would never write; without the continuation it writes what it did before."""
     rest = NONSENSE.removeprefix(prefix.split()[-1])
     plain = ask(prefix, max_tokens=60, stop=("\n",), heal=heal)
-    voted = attrs.evolve(plain, continuations=(Continuation(rest + "\n", 12, 3.0),))
+    voted = attrs.evolve(plain, continuations=(Continuation(rest + "\n", 0.99),))
     before = pieces(model, plain)
     answer, done = run(model, voted)
     assert (answer, done.reason) == (rest, "stop")
@@ -339,9 +339,9 @@ def test_what_the_repository_says_is_completed_to_the_letter(model: LoadedModel,
 
 
 def test_an_answer_that_goes_another_way_is_not_touched_any_more(model: LoadedModel) -> None:
-    """The match is short and the model sure; once they have parted every probability is its own."""
+    """The place is hardly like this one and the model sure; once they have parted every probability is its own."""
     plain = ask("import os\n\ndef walk(folder):\n    return os.path", max_tokens=8)
-    voted = attrs.evolve(plain, continuations=(Continuation("zqx\n", 1, 3.0),))
+    voted = attrs.evolve(plain, continuations=(Continuation("zqx\n", 0.01),))
     alone, beside = pieces(model, plain), pieces(model, voted)
     assert beside[0][0] == alone[0][0]
     assert beside[0][1] < alone[0][1]

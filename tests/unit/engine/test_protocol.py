@@ -34,9 +34,7 @@ from lsp_server.engine.protocol import (
 REQUEST = GenerateRequest(
     "w", (Segment("<|a|>", True), Segment("é\ud800\n🙂")), 8, ("\n",), ("<|b|>",), Priority.PREWARM, 500
 )
-VOTED = attrs.evolve(
-    REQUEST, heal=True, continuations=(Continuation("é\udfff(x)\n", 4, 2.5), Continuation("y", 2, 1.0))
-)
+VOTED = attrs.evolve(REQUEST, heal=True, continuations=(Continuation("é\udfff(x)\n", 0.7), Continuation("y", 0.1)))
 
 
 @pytest.mark.parametrize(

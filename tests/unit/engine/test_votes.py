@@ -5,8 +5,6 @@ import pytest
 from lsp_server.engine.protocol import Continuation
 from lsp_server.engine.votes import WEIGHING, Votes
 
-trust = WEIGHING.trust
-
 WORDS = [b"self", b"sel", b"se", b".name", b".na", b".", b" = ", b"value", b"val", b"ue", b"\n", b")\n"]
 WORDS += [bytes([byte]) for byte in range(256) if bytes([byte]) not in WORDS]
 EMOJI = "🙂".encode()
@@ -30,81 +28,80 @@ def said(votes: Votes, said: bytes = b"", forced: bytes = b"") -> dict[bytes, fl
     return {WORDS[token]: vote for token, vote in votes.for_next(said, forced).items()}
 
 
-def test_trust_grows_with_the_match_and_stays_below_one() -> None:
-    values = [trust(matched) for matched in (-1, 0, 1, 3, 10, 10**9)]
-    assert values == sorted(values)
-    assert values[:2] == [0.0, 0.0]
-    assert values[-1] <= WEIGHING.most < 1
+def trust(probability: float, followed: int = 0, none: float | None = None) -> float:
+    """What continuations get together whose probabilities are together so high."""
+    none = 1 - probability if none is None else none
+    return probability / (probability + none * WEIGHING.doubt * WEIGHING.agreement**followed)
+
+
+def test_votes_are_never_everything() -> None:
+    (vote,) = said(votes(Continuation("self\n", 1.0))).values()
+    assert vote == WEIGHING.most < 1
 
 
 def test_those_that_agree_vote_together() -> None:
-    both = votes(Continuation("self.name\n", 4, 1.0), Continuation("self = value\n", 4, 3.0))
-    assert said(both) == {b"self": pytest.approx(trust(4))}
+    both = votes(Continuation("self.name\n", 0.1), Continuation("self = value\n", 0.3))
+    assert said(both) == {b"self": pytest.approx(trust(0.4))}
 
 
 def test_those_that_disagree_share_what_is_trusted() -> None:
-    """By the number of places where the matches are equally long."""
-    both = votes(Continuation("self.name\n", 4, 1.0), Continuation("value\n", 4, 3.0))
-    assert said(both) == {b"self": pytest.approx(trust(4) / 4), b"value": pytest.approx(trust(4) * 3 / 4)}
+    """By how likely they are."""
+    both = votes(Continuation("self.name\n", 0.1), Continuation("value\n", 0.3))
+    assert said(both) == {b"self": pytest.approx(trust(0.4) / 4), b"value": pytest.approx(trust(0.4) * 3 / 4)}
 
 
-def test_a_longer_match_outweighs_many_shorter_ones() -> None:
-    shares = said(votes(Continuation("self\n", 9, 1.0), Continuation("value\n", 2, 20.0)))
-    assert shares[b"self"] > 4 * shares[b"value"] > 0
-    assert sum(shares.values()) == pytest.approx(trust(9))
-
-
-def test_what_was_said_along_counts_as_matched() -> None:
+def test_what_was_said_along_makes_sure() -> None:
     """Whole words and marks only; white space is neither."""
-    one = votes(Continuation("self.name = value\n", 2, 1.0))
-    assert said(one, b"self") == {b".name": pytest.approx(trust(3))}
-    assert said(one, b"self.na") == {b"m": pytest.approx(trust(4))}
-    assert said(one, b"self.name = ") == {b"value": pytest.approx(trust(6))}
+    one = votes(Continuation("self.name = value\n", 0.2))
+    assert said(one, b"self") == {b".name": pytest.approx(trust(0.2, 1))}
+    assert said(one, b"self.na") == {b"m": pytest.approx(trust(0.2, 2))}
+    assert said(one, b"self.name = ") == {b"value": pytest.approx(trust(0.2, 4))}
 
 
 def test_whoever_said_something_else_is_silent() -> None:
-    both = votes(Continuation("self.name\n", 9, 1.0), Continuation("self = value\n", 2, 1.0))
-    assert said(both, b"self = ") == {b"value": pytest.approx(trust(4))}
+    """And what it was likely to be counts neither for the others nor for the model."""
+    both = votes(Continuation("self.name\n", 0.5), Continuation("self = value\n", 0.2))
+    assert said(both, b"self = ") == {b"value": pytest.approx(trust(0.2, 2, none=0.3))}
     assert said(both, b"value") == {}
 
 
 def test_an_answer_that_takes_half_a_token_is_followed() -> None:
     """It went through `val` where the text alone would have been `value`."""
-    assert said(votes(Continuation("value\n", 2, 1.0)), b"val") == {b"ue": pytest.approx(trust(2))}
+    assert said(votes(Continuation("value\n", 0.2)), b"val") == {b"ue": pytest.approx(trust(0.2))}
 
 
 def test_an_answer_that_leaves_in_the_middle_of_a_token_is_not() -> None:
-    one = votes(Continuation("self.name\n", 2, 1.0))
-    assert said(one, b"self.na") == {b"m": pytest.approx(trust(4))}
+    one = votes(Continuation("self.name\n", 0.2))
+    assert said(one, b"self.na") == {b"m": pytest.approx(trust(0.2, 2))}
     assert said(one, b"self.nu") == {}
 
 
 def test_half_a_word_of_the_prompt_is_said_again() -> None:
     """The token to say again goes on into the continuation, or is said in parts."""
-    one = votes(Continuation("lf.name\n", 3, 1.0))
-    assert said(one, forced=b"se") == {b"self": pytest.approx(trust(3))}
-    assert said(one, forced=b"e") == {b"e": pytest.approx(trust(3))}
-    assert said(one, b"lf") == {b".name": pytest.approx(trust(4))}
+    one = votes(Continuation("lf.name\n", 0.3))
+    assert said(one, forced=b"se") == {b"self": pytest.approx(trust(0.3))}
+    assert said(one, forced=b"e") == {b"e": pytest.approx(trust(0.3))}
+    assert said(one, b"lf") == {b".name": pytest.approx(trust(0.3, 1))}
 
 
 def test_a_text_that_is_used_up_votes_for_nothing_more() -> None:
-    one = votes(Continuation("value)\n", 3, 1.0))
-    assert said(one, b"value") == {b")\n": pytest.approx(trust(4))}
-    assert said(one, b"value)") == {b"\n": pytest.approx(trust(5))}
+    one = votes(Continuation("value)\n", 0.3))
+    assert said(one, b"value") == {b")\n": pytest.approx(trust(0.3, 1))}
+    assert said(one, b"value)") == {b"\n": pytest.approx(trust(0.3, 2))}
     assert said(one, b"value)\n") == {}
     assert said(one, b"value)\nself") == {}
 
 
 def test_a_character_of_several_tokens_is_followed_through() -> None:
     """Inside it nothing can be read anew; its own tokens are known from before."""
-    one = votes(Continuation("🙂 = value\n", 3, 1.0))
+    one = votes(Continuation("🙂 = value\n", 0.3))
     for length in range(4):
         assert list(said(one, EMOJI[:length])) == [EMOJI[length : length + 1]]
     assert list(said(one, EMOJI)) == [b" = "]
 
 
 def test_inside_a_character_that_was_begun_otherwise_nothing_is_said() -> None:
-    one = votes(Continuation("🙂 = value\n", 3, 1.0))
+    one = votes(Continuation("🙂 = value\n", 0.3))
     assert said(one, EMOJI[:2]) == {}
     assert said(one, forced=b"\x82") == {}
     assert list(said(one, EMOJI)) == [b" = "]
@@ -113,14 +110,13 @@ def test_inside_a_character_that_was_begun_otherwise_nothing_is_said() -> None:
 @pytest.mark.parametrize("piece", [b"", b"V"])
 def test_a_vocabulary_that_lacks_a_character_gives_no_vote_for_it(piece: bytes) -> None:
     """Its unknown token stands for no text, and a normalised one for another text."""
-    one = Votes([Continuation("value\n", 3, 1.0)], lambda _text: [7], lambda _token: piece)
+    one = Votes([Continuation("value\n", 0.3)], lambda _text: [7], lambda _token: piece)
     assert one.for_next(b"", b"") == {}
 
 
-def test_nothing_is_said_without_places_or_a_match() -> None:
+def test_nothing_is_said_without_likely_texts() -> None:
     assert said(votes()) == {}
-    nobody = votes(Continuation("self", 3, 0.0), Continuation("", 3, 1.0), Continuation("value", 0, 1.0))
-    assert said(nobody) == {}
+    assert said(votes(Continuation("self", 0.0), Continuation("", 0.5))) == {}
 
 
 def test_a_text_is_read_once_while_the_answer_follows_it() -> None:
@@ -131,7 +127,7 @@ def test_a_text_is_read_once_while_the_answer_follows_it() -> None:
         read.append(text)
         return tokens(text)
 
-    one = Votes([Continuation("lf.name = value\n", 3, 1.0)], counted, WORDS.__getitem__)
+    one = Votes([Continuation("lf.name = value\n", 0.3)], counted, WORDS.__getitem__)
     answer = b""
     one.for_next(b"", b"se")
     while voted := one.for_next(answer or b"lf", b""):
