@@ -41,7 +41,7 @@ class Chosen:
 def choose(
     text: str, others: Iterable[str], query: Query, tree: SyntaxTree | None, mode: Mode, *, endless: bool = False
 ) -> Chosen:
-    """others: what the repository says, the weightiest first. Lines only: a block is more than its place says.
+    """others: what the repository says, the likeliest first. Lines only: a block is more than its place says.
 
     endless: the engine found no end, and `text` is what could be kept of it. Takes some milliseconds, and as many
     again for each text that is tried.

@@ -79,7 +79,7 @@ class Flight:
         return self.logprob / self.tokens if self.tokens else None
 
     def elsewhere(self, typed: str) -> Iterator[str]:
-        """What the repository says after what has been typed since the flight began, the weightiest first."""
+        """What the repository says after what has been typed since the flight began, the likeliest first."""
         for each in self._attested:
             if each.continuation.text.startswith(typed):
                 yield each.continuation.text[len(typed) :]

@@ -87,7 +87,7 @@ _LONG_RUN = re.compile(r"[\w+/=.~-]{15}")
 
 @attrs.frozen
 class Attested:
-    """A continuation, and the place nearest to the cursor that says it: a path as in the index, a line from 0.
+    """A continuation, and the place that says it behind the longest match: a path as in the index, a line from 0.
 
     verbatim: it stands there as it is; else with other names. matched: tokens before the place that agree, fewer where
     names differ. features: what its probability rests on, in the order of `likelihood.WEIGHTS`.

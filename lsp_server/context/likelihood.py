@@ -35,6 +35,7 @@ WEIGHTS: Mapping[str, float] = {
     "unknown": -0.177,
     "any_unknown": -0.923,
     "header_without_body": -3.604,
+    "header_at_end": -1.0,
     "body_without_header": -2.216,
     "open_bracket": -1.863,
     "misses_rest": -6.813,
@@ -57,17 +58,25 @@ PRECEDENCE = 4.0
 """A match longer by one token counts as much as so many places of the shorter one."""
 
 MOST_COMPARED = 4
-"""Places of one continuation whose surroundings are compared, the best ones."""
+"""Places of one continuation whose surroundings are compared, the best ones: more find nothing more alike."""
 
-_LINES_ABOVE = 10
-_LINES_BELOW = 6
-_LINES_NEAR = 3
-_RUN = 12
 _WINDOW = 1_500
-"""Characters above and below a place that are looked at."""
+"""Characters above and below a place that are looked at: some forty lines."""
+
+_LINES_ABOVE, _LINES_BELOW = 10, 6
+"""Lines whose names tell what a piece of code is about."""
+
+_LINES_NEAR = 3
+"""Lines above that what is being written mostly goes on from."""
+
+_RUN = 12
+"""Tokens below that are compared: one or two lines."""
 
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _SHORTEST_PART = 3
+"""Letters of a part of a name that means something."""
+
+_BEGUN = re.compile(r"\w*\Z")
 
 
 @attrs.frozen
@@ -100,12 +109,13 @@ class Candidate:
 @attrs.frozen(slots=False)
 class Surroundings:
     """What stands round one place of a text: `before` and `after` on its line, and the lines above and below that are
-    not blank, the nearest first."""
+    not blank, the nearest first. begun: the half word that ends `before`, which is no name yet."""
 
     before: str
     after: str
     above: tuple[str, ...]
     below: tuple[str, ...]
+    begun: str
 
     @classmethod
     def of(cls, text: str, position: int, end: int) -> "Surroundings":
@@ -113,13 +123,14 @@ class Surroundings:
         start = text.rfind("\n", 0, position) + 1
         stop = text.find("\n", max(position, end - 1))
         stop = len(text) if stop < 0 else stop
-        above = text[max(0, start - _WINDOW) : start].split("\n")
-        below = text[stop : stop + _WINDOW].split("\n")
+        before = text[max(start, position - _WINDOW) : position]
+        begun = _BEGUN.search(before)
         return cls(
-            text[start:position],
-            text[end:stop].strip(),
-            tuple(line for line in reversed(above) if line.strip()),
-            tuple(line for line in below if line.strip()),
+            before,
+            text[end : min(stop, end + _WINDOW)].strip(),
+            tuple(line for line in reversed(text[max(0, start - _WINDOW) : start].split("\n")) if line.strip()),
+            tuple(line for line in text[stop : stop + _WINDOW].split("\n") if line.strip()),
+            begun[0] if begun is not None else "",
         )
 
     @cached_property
@@ -130,7 +141,7 @@ class Surroundings:
     @cached_property
     def known(self) -> frozenset[str]:
         """Identifiers of all these lines, and of the line itself before the place."""
-        return frozenset(IDENTIFIER.findall("\n".join((*self.above, self.before, *self.below))))
+        return frozenset(IDENTIFIER.findall("\n".join((*self.above, self._finished, *self.below))))
 
     @cached_property
     def run(self) -> list[str]:
@@ -141,31 +152,23 @@ class Surroundings:
     def next_line(self) -> frozenset[str]:
         return frozenset(tokens_of(self.below[0])) if self.below else frozenset()
 
-    @cached_property
-    def parent(self) -> frozenset[str]:
+    def parent(self, width: int) -> frozenset[str]:
         """Tokens of the nearest line above that is less deep."""
-        # A line that is not begun yet may become as shallow as it likes.
-        deep = _width(self.before) if self.before.strip() else max(1, len(self.before))
-        return next((frozenset(tokens_of(line)) for line in self.above if _width(line) < deep), frozenset())
+        return next((frozenset(tokens_of(line)) for line in self.above if _width(line) < width), frozenset())
 
     @cached_property
     def line_words(self) -> frozenset[str]:
         """Parts of the names on the line before the place."""
-        return _words(self.before)
+        return _words(self._finished)
 
     @cached_property
     def near_words(self) -> frozenset[str]:
         """And of those on the lines directly above."""
-        return _words("\n".join((self.before, *self.above[:_LINES_NEAR])))
+        return _words("\n".join((self._finished, *self.above[:_LINES_NEAR])))
 
-
-def probabilities(found: Sequence[tuple[float, ...]]) -> list[float]:
-    """Of each of these continuations, by its features; together with "none of them" 1."""
-    scores = [sum(map(float.__mul__, WEIGHTS.values(), features)) for features in found]
-    highest = max((NONE, *scores))
-    shares = [math.exp(score - highest) for score in scores]
-    total = math.exp(NONE - highest) + sum(shares)
-    return [share / total for share in shares]
+    @property
+    def _finished(self) -> str:
+        return self.before[: len(self.before) - len(self.begun)]
 
 
 def features(candidates: Sequence[Candidate], here: Surroundings) -> Iterator[tuple[float, ...]]:
@@ -182,6 +185,15 @@ def features(candidates: Sequence[Candidate], here: Surroundings) -> Iterator[tu
         yield tuple(float(found[name]) for name in WEIGHTS)
 
 
+def probabilities(rows: Sequence[tuple[float, ...]]) -> list[float]:
+    """Of each of these continuations, by its features; together with "none of them" 1."""
+    scores = [sum(weight * value for weight, value in zip(WEIGHTS.values(), row, strict=True)) for row in rows]
+    highest = max((NONE, *scores))
+    shares = [math.exp(score - highest) for score in scores]
+    total = math.exp(NONE - highest) + sum(shares)
+    return [share / total for share in shares]
+
+
 def _evidence(candidate: Candidate) -> Mapping[str, float]:
     return {
         "match": 1.0 - math.exp(-candidate.matched / REACH),
@@ -194,43 +206,47 @@ def _evidence(candidate: Candidate) -> Mapping[str, float]:
 def _likeness(candidate: Candidate, here: Surroundings) -> Mapping[str, float]:
     """How like the places' surroundings are to the cursor's: of each likeness the best."""
     there = [Surroundings.of(spot.text, spot.position, spot.end) for spot in candidate.spots[:MOST_COMPARED]]
+    # At a line's beginning the text may bring indentation that the places have before it.
+    parent = here.parent(_width((here.before + candidate.text).split("\n", 1)[0]))
     return {
         "next_line": max((_overlap(here.next_line, each.next_line) for each in there), default=0.0),
         "next_run": max((_agreeing(here.run, each.run) for each in there), default=0),
         "surroundings": max((_overlap(here.names, each.names) for each in there), default=0.0),
-        "parent": max((_overlap(here.parent, each.parent) for each in there), default=0.0),
+        "parent": max((_overlap(parent, each.parent(_width(each.before))) for each in there), default=0.0),
     }
 
 
 def _fit(text: str, here: Surroundings) -> Mapping[str, float]:
     """What the text is like, and whether it contradicts what stands round the cursor."""
-    first, *more = text.rstrip("\n").split("\n")
-    first = first.rstrip()
-    last = more[-1] if more else here.before + first
-    names = _names(first)
+    lines = (here.before + text).rstrip("\n").split("\n")
+    line, last = lines[0].rstrip(), lines[-1].rstrip()
+    said = line[len(here.before) - len(here.begun) :]
+    if not said and len(lines) > 1:  # the line ends here, and its block follows
+        said = next((each for each in lines[1:] if each.strip()), "")
+    names, words, length = _names(said), _words(said), len(tokens_of(said)) - bool(here.begun)
     unknown = sum(name not in here.known for name in names)
-    words = _words(first)
-    deeper = _width(here.below[0]) > _width(last) if here.below else False
-    whole = here.before + text
+    deeper = _width(here.below[0]) - _width(last) if here.below else -1
+    whole = "\n".join(lines)
     opened = sum(map(whole.count, "([{")) > sum(map(whole.count, ")]}"))
     header = last.endswith((":", "(", "[", "{"))
-    length = len(tokens_of(first))
-    begun, standing = (here.before + first).strip(), [line.strip() for line in here.above[:_LINES_ABOVE]]
+    standing = [each.strip() for each in here.above[:_LINES_ABOVE]]
     return {
         "length": math.log1p(length),
-        "line_end": not first,
+        "line_end": not text.strip(),
         "single": length == 1,
         "unknown": unknown,
         "any_unknown": unknown > 0,
-        "header_without_body": header and not deeper,
-        "body_without_header": deeper and not header,
-        "open_bracket": opened and not deeper,
-        "misses_rest": bool(here.after) and not first.endswith(here.after),
-        "repeats_above": begun in standing[:1],
-        "repeats_near": begun in standing[1:],
+        "header_without_body": header and deeper == 0,
+        # Where the block ends, its lines may not be written yet.
+        "header_at_end": header and deeper < 0,
+        "body_without_header": deeper > 0 and not header,
+        "open_bracket": opened and deeper == 0,
+        "misses_rest": bool(here.after) and not line.endswith(here.after),
+        "repeats_above": line.strip() in standing[:1],
+        "repeats_near": line.strip() in standing[1:],
         "words_near": len(words & here.near_words) / max(1, len(words)),
         "words_line": len(words & here.line_words) / max(1, len(words)),
-        "parent_names": sum(name in here.parent for name in names) / max(1, len(names)),
+        "parent_names": sum(name in here.parent(_width(line)) for name in names) / max(1, len(names)),
     }
 
 

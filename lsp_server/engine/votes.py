@@ -65,13 +65,13 @@ class Votes:
             token = course.next(said, forced)
             if token is not None:
                 weights[token] += course.probability
-                followed = course.followed(len(said))
+                followed = max(followed, course.followed(len(said)))
         if not weights:
             return {}
         # Those that have left the answer count for nothing any more, neither for themselves nor for the model.
         together = sum(weights.values())
-        trust = together / (together + self._none * WEIGHING.doubt * WEIGHING.agreement**followed)
-        share = min(WEIGHING.most, trust) / together
+        left = self._none * WEIGHING.doubt * WEIGHING.agreement**followed
+        share = min(WEIGHING.most, together / (together + left)) / together
         return {token: weight * share for token, weight in weights.items()}
 
 

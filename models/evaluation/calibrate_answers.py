@@ -2,9 +2,8 @@
 
 On undrawn packages (`undrawn.py`): lines are opened as people stop typing and completed as the product asks for them
 (without the second choices of `completion/alternatives.py`), once for every way in `WEIGHINGS`, and once by the model
-alone. What
-comes out are the constants of `engine/votes.py`, the thresholds of `completion/gate.py` and the length of prompt that
-a model of ours asks for (`codehearth.prompt_tokens`); the product reads nothing here.
+alone. What comes out are the constants of `engine/votes.py`, the thresholds of `completion/gate.py` and the length of
+prompt that a model of ours asks for (`codehearth.prompt_tokens`); the product reads nothing here.
 """
 
 import argparse
@@ -44,7 +43,7 @@ THRESHOLDS = (-0.05, -0.1, -0.15, -0.2, -0.3, -0.4, -0.5, -0.6, -0.7, -0.9, -1.2
 
 @attrs.frozen
 class Answered:
-    """One way's answer to one line. way: a key of WEIGHINGS, or `alone`. ended: before its tokens ran out."""
+    """One way's answer to one line. way: a key of WEIGHINGS, or `alone`."""
 
     package: str
     line: int

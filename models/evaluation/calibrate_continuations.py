@@ -1,8 +1,9 @@
 """How likely what a repository says itself is right, and by which signs: without a model, on undrawn packages.
 
-Lines and arguments are opened as people stop typing (`undrawn.py`), and what `context/continuations.py` finds is
-compared with what stood there. What comes out are the weights of `context/likelihood.py`; the product reads nothing
-here.
+Lines, arguments and blocks are opened (`undrawn.py`): half of them in finished files and half where the rest of the
+block is not written yet; half of the lines where people stop typing and half anywhere. What `context/continuations.py`
+finds is compared with what stood there. What comes out are the weights of `context/likelihood.py`; the product reads
+nothing here.
 """
 
 import argparse
@@ -19,68 +20,83 @@ import attrs
 import numpy as np
 
 from lsp_server.context import continuations
-from lsp_server.context.continuations import MOST_CONSIDERED, Attested
+from lsp_server.context.continuations import MOST_CONSIDERED, MOST_GROUPS, Attested
 from lsp_server.context.gather import Place
 from lsp_server.context.likelihood import WEIGHTS
 from lsp_server.index.values import Chunk
 from models.evaluation import undrawn
 from models.evaluation.conditional_logit import Choice, Logit, fit
-from models.evaluation.holes import Opened
+from models.evaluation.holes import KINDS, Opened
+from models.train.stage import TrainingError
 
 BANDS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 """Lower ends of the bands of probability."""
 
 FOLDS = 5
-_ARGUMENTS = 1 / 3
-"""Opened per opened line."""
+"""Parts of the packages, each judged by weights that were found on the others."""
+
+BLOCK_LINES = 6
+"""Lines asked for in a block, as many as the longest one that is opened has."""
+
+_SHARE = 4
+"""Lines opened per opened argument, and per block."""
+
+_PACKAGES_SEED = "4"
+"""The same packages as `calibrate_answers.py`, of which there are not enough for two sets."""
 
 
 @attrs.frozen
 class Asked:
     """One hole: what was found, which of it is right, the processor's seconds, and whether the first would be right
-    if all files had been searched (None: not asked)."""
+    if all files had been searched (None: not asked). way: how it was opened."""
 
     package: str
-    kind: str
+    way: str
     found: tuple[Attested, ...]
     right: int | None
     seconds: float
     exhaustive: bool | None = None
 
-    @property
-    def first(self) -> bool:
-        return self.right == 0
-
 
 def ask(corpus: Path, name: str, count: int, seed: str, *, exhaustive: bool) -> list[Asked]:
-    """Opens `count` lines of a package, and a third as many arguments. `exhaustive`: asks of all files, too."""
+    """Opens `count` lines of a package, and a few arguments and blocks. `exhaustive`: asks of all files, too."""
     texts = undrawn.files(corpus, name)
     everything = [Chunk(path, 0, text.count("\n"), "", text) for path, text in sorted(texts.items())]
     asked: list[Asked] = []
     with undrawn.repository(texts) as (_, reader):
-        for one in _opened(name, texts, count, seed):
+        for way, one in _opened(name, texts, count, seed):
+            lines = BLOCK_LINES if one.hole.kind == "block" else 1
             place = Place(one.hole.path, one.text, one.hole.start)
             began = time.thread_time()
-            found = continuations.attested(place, reader, lines=1, most=MOST_CONSIDERED)
+            found = continuations.attested(place, reader, lines=lines, most=MOST_CONSIDERED)
             seconds = time.thread_time() - began
             best = None
             if exhaustive:
                 others = [chunk for chunk in everything if chunk.path != one.hole.path]
-                best = _right(continuations.among(place, others, lines=1), one) == 0
-            asked.append(Asked(name, one.hole.kind, found, _right(found, one), seconds, best))
+                best = _right(continuations.among(place, others, lines=lines), one) == 0
+            asked.append(Asked(name, way, found, _right(found, one), seconds, best))
     return asked
 
 
-def _opened(name: str, texts: Mapping[str, str], count: int, seed: str) -> Iterator[Opened]:
-    yield from undrawn.opened(name, texts, count, seed)
-    yield from undrawn.opened(name, texts, round(count * _ARGUMENTS), seed, kind="arguments")
+def _opened(name: str, texts: Mapping[str, str], count: int, seed: str) -> Iterator[tuple[str, Opened]]:
+    """Each hole once, opened in one of the ways, and how."""
+    chance = random.Random(f"{seed} {name}")
+    for kind in KINDS:
+        wanted = count if kind == "line" else count // _SHARE
+        for number, one in enumerate(undrawn.opened(name, texts, wanted, seed, kind=kind)):
+            way: str = kind
+            if kind == "line" and number % 4 >= 2:
+                way, one = "begun line", undrawn.begun(one, chance)
+            if number % 2:
+                way, one = f"{way}, being written", undrawn.being_written(one)
+            yield way, one
 
 
 def _right(found: Sequence[Attested], one: Opened) -> int | None:
-    """The number of the text that ends the line as it ended."""
-    line = (one.truth + one.after.split("\n", 1)[0]).strip()
-    texts = [each.continuation.text.strip() for each in found]
-    return texts.index(line) if line in texts else None
+    """The number of the text that goes on as the file did, to the end of the line or block."""
+    said = (one.truth + one.after.split("\n", 1)[0]).rstrip() + "\n"
+    texts = [each.continuation.text for each in found]
+    return next((number for number, text in enumerate(texts) if text.lstrip(" ").startswith(said.lstrip(" "))), None)
 
 
 def choices(asked: Sequence[Asked]) -> list[Choice]:
@@ -88,28 +104,38 @@ def choices(asked: Sequence[Asked]) -> list[Choice]:
     return [Choice(np.array([each.features for each in one.found]), one.right) for one in asked if one.found]
 
 
-def crossed(asked: Sequence[Asked], seed: str) -> float:
-    """The share of lines whose likeliest continuation is right, by weights that were found on other packages."""
-    names = sorted({one.package for one in asked})
+def crossed(asked: Sequence[Asked], seed: str) -> Iterator[bool]:
+    """Of each hole whether its likeliest continuation is right, by weights that were found on other packages.
+
+    Raises TrainingError where there is only one package."""
+    names = sorted({one.package for one in asked if one.found})
+    if len(names) < 2:
+        raise TrainingError("Weights are judged on other packages, and there is one.", "Ask for more with --packages.")
     random.Random(seed).shuffle(names)
-    right = 0
-    for fold in range(FOLDS):
-        held = set(names[fold::FOLDS])
-        found = fit(choices([one for one in asked if one.package not in held]))
-        mine = [one for one in asked if one.package in held and one.kind == "line" and one.found]
-        right += sum(
-            int(np.argmax(found.probabilities(choice.features)[:-1])) == choice.right for choice in choices(mine)
-        )
-    return right / max(1, sum(one.kind == "line" for one in asked))
+    folds = min(FOLDS, len(names))
+    found = [fit(choices([one for one in asked if one.package not in names[fold::folds]])) for fold in range(folds)]
+    for one in asked:
+        mine = choices([one])
+        logit = found[names.index(one.package) % folds] if mine else None
+        yield logit is not None and int(np.argmax(logit.probabilities(mine[0].features)[:-1])) == one.right
 
 
-def by_match(asked: Sequence[Asked]) -> float:
-    """The share of lines whose continuation with the longest match and the most places is right."""
+def by_match(one: Asked) -> bool:
+    """Whether the continuation with the longest match and the most places is right."""
     behind = list(WEIGHTS).index("behind")
-    lines = [one for one in asked if one.kind == "line"]
-    leads = [int(np.argmax([each.features[behind] for each in one.found])) if one.found else None for one in lines]
-    right = sum(lead is not None and lead == one.right for lead, one in zip(leads, lines, strict=True))
-    return right / max(1, len(lines))
+    ordered = sorted(enumerate(one.found), key=lambda each: (-each[1].features[behind], each[1].continuation.text))
+    return bool(ordered) and ordered[0][0] == one.right
+
+
+def compared(asked: Sequence[Asked], seed: str) -> str:
+    """Which holes are right by the longest match, and by weights that were found on other packages."""
+    judged = list(zip(asked, map(by_match, asked), crossed(asked, seed), strict=True))
+    rows = [f"{'opened':<28}{'holes':>7}{'longest match':>15}{'likeliest':>11}"]
+    for way in dict.fromkeys(one.way for one in asked):
+        mine = [right for one, *right in judged if one.way == way]
+        matched, likeliest = (_percent(sum(column), len(mine)) for column in zip(*mine, strict=True))
+        rows.append(f"{way:<28}{len(mine):>7}{matched:>15}{likeliest:>11}")
+    return "\n".join(rows)
 
 
 def reliability(asked: Sequence[Asked]) -> str:
@@ -128,15 +154,14 @@ def reliability(asked: Sequence[Asked]) -> str:
 
 
 def summary(asked: Sequence[Asked]) -> str:
-    """Exact lines, also of the searches of all files, and the time of a question."""
+    """How many are right, also in searches of all files, and the time of a question."""
     times = sorted(one.seconds * 1000 for one in asked)
-    lines = [one for one in asked if one.kind == "line"]
-    known = [one for one in lines if one.exhaustive is not None]
+    known = [one for one in asked if one.exhaustive is not None]
     said = [
-        f"{len(lines)} lines",
-        f"something was found for {_percent(sum(bool(one.found) for one in lines), len(lines))}",
-        f"the first is right for {_percent(sum(one.first for one in lines), len(lines))}",
-        f"one of them for {_percent(sum(one.right is not None for one in lines), len(lines))}",
+        f"{len(asked)} holes",
+        f"something was found for {_percent(sum(bool(one.found) for one in asked), len(asked))}",
+        f"the first is right for {_percent(sum(one.right == 0 for one in asked), len(asked))}",
+        f"one that is told for {_percent(sum(one.right in range(MOST_GROUPS) for one in asked), len(asked))}",
         f"milliseconds of processor time: median {statistics.median(times):.2f}",
         f"95th percentile {times[len(times) * 95 // 100]:.2f}",
     ]
@@ -162,7 +187,7 @@ def main() -> None:
     parser.add_argument("--exhaustive", action="store_true", help="also search all files, for what the index loses")
     given = parser.parse_args()
     corpus = given.work / "corpus"
-    names = undrawn.names(corpus, given.work / "pack", given.packages, "4")
+    names = undrawn.names(corpus, given.work / "pack", given.packages, _PACKAGES_SEED)
     everything: list[Asked] = []
     with ProcessPoolExecutor(given.processes, get_context("spawn")) as pool:
         waiting = [
@@ -177,9 +202,7 @@ def main() -> None:
         return
     print(f"all: {summary(everything)}\n\n{reliability(everything)}")
     if given.fit:
-        print(f"\nlines right by the longest match: {100 * by_match(everything):.2f} %")
-        print(f"by weights found on other packages: {100 * crossed(everything, given.seed):.2f} %\n")
-        print(weights(fit(choices(everything))))
+        print(f"\n{compared(everything, given.seed)}\n\n{weights(fit(choices(everything)))}")
 
 
 def _percent(part: int, whole: int) -> str:

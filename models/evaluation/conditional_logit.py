@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 PENALTY = 2e-5
-"""Of the squared weights, per choice, where every feature has a deviation of 1."""
+"""Of the squared weights, per choice, where every feature has a deviation of 1: it ends the search, and little else."""
 
 _STEPS = 100
 _ENOUGH = 1e-9
+"""Steps at most, and what a step has to gain for another."""
 
 
 @attrs.frozen

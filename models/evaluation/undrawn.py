@@ -12,6 +12,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import attrs
+
 from lsp_server.index.values import IndexReader
 from models.evaluation import holes
 from models.evaluation.holes import Hole, Kind, Opened
@@ -21,7 +23,10 @@ MOST_PER_FILE = 0.05
 """Of one package's holes, so that no file decides a figure."""
 
 _FEWEST_FILES = 6
+"""Of a package that is a repository, and not one module."""
+
 _LEAST_PER_FILE = 4
+"""So that small packages give something at all."""
 
 
 def names(corpus: Path, pack: Path, count: int, seed: str) -> list[str]:
@@ -82,6 +87,30 @@ def opened(name: str, texts: Mapping[str, str], count: int, seed: str, kind: Kin
             (start,) = chance.choices(starts, weights)
             text = texts[path]
             yield Opened(Hole(name, path, "", start, end, kind, ""), text[:start], text[start:end], text[end:])
+
+
+def being_written(one: Opened) -> Opened:
+    """The same before the rest of its block was written: without the lines below that are not less deep. Within
+    brackets that span lines only what stands in them is taken away."""
+    line, *below = one.after.split("\n")
+    written = one.before.rsplit("\n", 1)[-1]
+    deep = _width(written)
+    kept = next((at for at, there in enumerate(below) if there.strip() and _width(there) < deep), len(below))
+    # The blank lines in front of what is kept are there from the beginning.
+    while 0 < kept <= len(below) and not below[kept - 1].strip():
+        kept -= 1
+    return attrs.evolve(one, after="\n".join((line, *below[kept:])))
+
+
+def begun(one: Opened, chance: random.Random) -> Opened:
+    """The same after some more was typed: the cursor anywhere in the rest of its line, in words and at its end."""
+    typed = chance.randint(0, len(one.truth.split("\n", 1)[0]))
+    hole = attrs.evolve(one.hole, start=one.hole.start + typed)
+    return Opened(hole, one.before + one.truth[:typed], one.truth[typed:], one.after)
+
+
+def _width(line: str) -> int:
+    return len(line) - len(line.lstrip())
 
 
 def _listed(corpus: Path) -> Sequence[Mapping[str, Any]]:

@@ -2,9 +2,13 @@
 
 import gzip
 import json
+import random
 from pathlib import Path
 
+import pytest
+
 from models.evaluation import undrawn
+from models.evaluation.holes import Hole, Opened
 
 CODE = "\n".join(
     f"def function_{number}(first):\n    return compute(first, {number}) + other\n" for number in range(20)
@@ -43,5 +47,29 @@ def test_lines_are_opened_once_and_few_of_one_file() -> None:
 
 
 def test_arguments_are_opened_too() -> None:
-    opened = undrawn.opened("one", {"a.py": CODE}, 3, "4", kind="arguments")
+    opened = list(undrawn.opened("one", {"a.py": CODE}, 3, "4", kind="arguments"))
+    assert len(opened) == 3
     assert all(one.truth.startswith("first, ") and one.after.startswith(")") for one in opened)
+
+
+@pytest.mark.parametrize(
+    ("after", "left"),
+    [
+        (")\n    b()\n\n    c()\n\n\ndef g():\n", ")\n\n\ndef g():\n"),
+        ("\n        b()\n", "\n"),
+        ("\ndef g():\n    c()", "\ndef g():\n    c()"),
+    ],
+)
+def test_the_rest_of_a_block_is_not_written_yet(after: str, left: str) -> None:
+    hole = Hole("one", "a.py", "", 13, 16, "line", "")
+    one = undrawn.being_written(Opened(hole, "def f():\n    ", "a()", after))
+    assert (one.before, one.truth, one.after) == ("def f():\n    ", "a()", left)
+
+
+def test_more_of_the_line_may_be_typed() -> None:
+    """To its end, where nothing is left of it; never into the next one."""
+    one = Opened(Hole("one", "a.py", "", 4, 9, "line", ""), "x = ", "go(1)", "\ny\n")
+    begun = [undrawn.begun(one, random.Random(number)) for number in range(50)]
+    assert {each.truth for each in begun} == {"go(1)", "o(1)", "(1)", "1)", ")", ""}
+    assert all(each.before + each.truth + each.after == "x = go(1)\ny\n" for each in begun)
+    assert all(each.hole.start == len(each.before) for each in begun)

@@ -1,5 +1,6 @@
 """What speaks for and against a continuation, one sign at a time, and how signs become probabilities."""
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -57,8 +58,15 @@ def test_names_round_the_place_and_its_parent_are_compared() -> None:
     assert (elsewhere["surroundings"], elsewhere["parent"]) == (0.0, 0.0)
 
 
-def test_the_parent_of_a_line_that_is_not_begun_is_less_deep_than_the_cursor() -> None:
-    assert "with" in surroundings(HERE.replace("rows = ", "")).parent
+@pytest.mark.parametrize("typed", ["            ", "    ", ""])
+def test_the_parent_is_less_deep_than_the_line_will_be(typed: str) -> None:
+    """Whether the editor has indented the line already or the text has to."""
+    there = HERE.replace("rows = <CURSOR>", "<CURSOR>go()")
+    here = HERE.replace("            rows = ", typed)
+    told, position = "            go()\n".removeprefix(typed), there.index("<CURSOR>")
+    spot = Spot(there.replace("<CURSOR>", ""), position, position + len("go()\n"))
+    one = attrs.evolve(candidate(told), spots=(spot,))
+    assert signs(one, here)["parent"] == 1.0
 
 
 def test_names_that_nobody_knows_here_are_counted() -> None:
@@ -77,8 +85,14 @@ def test_names_that_nobody_knows_here_are_counted() -> None:
     ],
 )
 def test_a_text_may_contradict_what_stands_below(text: str, sign: str) -> None:
-    assert signs(candidate("parse(file)\n"))[sign] == 0
-    assert signs(candidate(text))[sign] == 1
+    marked = "def read(file):\n    rows = <CURSOR>\n    return rows\n"
+    assert signs(candidate("parse(file)\n"), marked)[sign] == 0
+    assert signs(candidate(text), marked)[sign] == 1
+
+
+def test_at_the_end_of_a_block_a_body_may_not_be_written_yet() -> None:
+    found = signs(candidate("parse(\n"))
+    assert (found["header_at_end"], found["header_without_body"], found["open_bracket"]) == (1, 0, 0)
 
 
 def test_what_stands_deeper_below_needs_a_header() -> None:
@@ -119,6 +133,26 @@ def test_what_names_are_made_of_may_stand_near() -> None:
     assert (found["words_near"], found["words_line"]) == (1.0, 0.5)
 
 
+def test_half_a_word_and_its_rest_are_one_name() -> None:
+    known = "def check_status(code):\n    return check_st<CURSOR>\n"
+    found = signs(candidate("atus(code)\n"), known)
+    assert (found["unknown"], found["words_line"]) == (0, 0.0)
+    assert signs(candidate("range(code)\n"), known)["unknown"] == 1
+
+
+def test_a_block_may_begin_on_the_next_line() -> None:
+    """Behind its header nothing is left of the line, which says nothing about the block."""
+    marked = "def f(path):\n    with open(path) as file:<CURSOR>\n"
+    found = signs(candidate("\n        return parse(file)\n"), marked)
+    assert (found["line_end"], found["unknown"], found["any_unknown"]) == (0, 1, 1)
+    assert signs(candidate("\n"), marked)["line_end"] == 1
+
+
+def test_a_very_long_line_costs_no_more_than_a_long_one() -> None:
+    text = "x = [" + "1, " * 300_000
+    assert len(Surroundings.of(text, len(text), len(text)).before) < 2_000
+
+
 def test_names_of_the_header_are_at_home_in_its_body() -> None:
     marked = "def f(one, two):\n    go()\n    check(<CURSOR>\n"
     assert signs(candidate("one, three)\n"), marked)["parent_names"] == 0.5
@@ -133,12 +167,12 @@ def test_whoever_matches_less_is_behind() -> None:
     assert [round(each[behind], 6) for each in (one, two, three)] == [0.0, -2.0, 0.0]
 
 
-@given(st.lists(st.lists(st.floats(-50, 50), min_size=len(WEIGHTS), max_size=len(WEIGHTS)).map(tuple), max_size=5))
+@given(st.lists(st.lists(st.floats(-0.5, 0.5), min_size=len(WEIGHTS), max_size=len(WEIGHTS)).map(tuple), max_size=5))
 def test_probabilities_leave_something_for_none(found: list[tuple[float, ...]]) -> None:
     judged = probabilities(found)
     assert len(judged) == len(found)
-    assert all(0.0 <= each <= 1.0 for each in judged)
-    assert sum(judged) <= 1.0 + 1e-9
+    assert all(each > 0.0 for each in judged)
+    assert sum(judged) < 1.0
 
 
 def test_nobody_is_as_likely_as_nobody() -> None:

@@ -58,6 +58,18 @@ def test_what_was_said_along_makes_sure() -> None:
     assert said(one, b"self.name = ") == {b"value": pytest.approx(trust(0.2, 4))}
 
 
+def test_votes_grow_with_what_is_followed() -> None:
+    one = votes(Continuation("self.name = value\n", 0.2))
+    (first,), (later,) = said(one).values(), said(one, b"self.name = ").values()
+    assert first < later
+
+
+def test_the_order_of_continuations_does_not_matter() -> None:
+    """Inside a word of one of them, which another has ended."""
+    short, long = Continuation("val.name\n", 0.2), Continuation("value\n", 0.3)
+    assert said(votes(short, long), b"val") == pytest.approx(said(votes(long, short), b"val"))
+
+
 def test_whoever_said_something_else_is_silent() -> None:
     """And what it was likely to be counts neither for the others nor for the model."""
     both = votes(Continuation("self.name\n", 0.5), Continuation("self = value\n", 0.2))
