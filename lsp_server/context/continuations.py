@@ -144,7 +144,7 @@ def among(place: Place, chunks: Iterable[Chunk], *, lines: int, most: int = MOST
         texts.setdefault(said.text, []).append(said)
     groups = sorted(map(_Group.of, texts.values()), key=lambda group: (-group.candidate.lead, group.candidate.text))
     open_groups = (group for group in groups if not any(said.is_secret() for said in group.places))
-    return _likeliest(list(islice(open_groups, MOST_CONSIDERED)), place)[:most]
+    return _likeliest(list(islice(open_groups, MOST_CONSIDERED)), place, block=lines > 1)[:most]
 
 
 @attrs.frozen
@@ -273,11 +273,11 @@ class _Group:
         return Attested(continuation, shown.source.path, line, shown.verbatim, best.matched, features)
 
 
-def _likeliest(groups: list[_Group], place: Place) -> tuple[Attested, ...]:
+def _likeliest(groups: list[_Group], place: Place, *, block: bool) -> tuple[Attested, ...]:
     """All of them, the likeliest first."""
     here = Surroundings.of(place.text, place.offset, place.offset)
     features = list(likelihood.features([group.candidate for group in groups], here))
-    probabilities = likelihood.probabilities(features)
+    probabilities = likelihood.probabilities(features, likelihood.situation(here, block=block))
     judged = zip(groups, probabilities, features, strict=True)
     found = [group.attested(probability, why) for group, probability, why in judged]
     return tuple(sorted(found, key=lambda each: (-each.continuation.probability, each.continuation.text)))

@@ -17,39 +17,42 @@ from lsp_server.context.nearby import IDENTIFIER, KEYWORDS
 from lsp_server.context.telling import indentation
 from lsp_server.context.token_runs import normal, tokens_of
 
-NONE = 1.458
-"""The score of "none of them"."""
+SITUATIONS = ("inside", "end", "block")
+"""What is asked for: a line whose block goes on below; one behind which it ends, or is not written yet; several lines.
+The same signs weigh differently in each."""
 
-WEIGHTS: Mapping[str, float] = {
-    "match": 3.249,
-    "places": 1.041,
-    "nearness": -1.479,
-    "verbatim": -0.552,
-    "next_line": 1.2,
-    "next_run": 0.106,
-    "surroundings": 2.521,
-    "parent": 0.678,
-    "length": -0.934,
-    "line_end": -8.415,
-    "single": -1.432,
-    "unknown": -0.177,
-    "any_unknown": -0.923,
-    "header_without_body": -3.604,
-    "header_at_end": -1.0,
-    "body_without_header": -2.216,
-    "open_bracket": -1.863,
-    "misses_rest": -6.813,
-    "repeats_above": -4.068,
-    "repeats_near": -0.8,
-    "words_near": 0.471,
-    "words_line": 0.599,
-    "parent_names": 0.715,
-    "rivals": -0.738,
-    "behind": 0.141,
+NONE = (2.4, 2.4, 2.4)
+"""The score of "none of them" in each situation."""
+
+WEIGHTS: Mapping[str, tuple[float, float, float]] = {
+    "match": (4.743, 4.743, 4.743),
+    "places": (1.221, 1.221, 1.221),
+    "nearness": (-1.378, -1.378, -1.378),
+    "verbatim": (-0.245, -0.245, -0.245),
+    "next_line": (0.366, 0.366, 0.366),
+    "next_run": (0.127, 0.127, 0.127),
+    "surroundings": (2.126, 2.126, 2.126),
+    "parent": (0.597, 0.597, 0.597),
+    "length": (-0.984, -0.984, -0.984),
+    "line_end": (-0.564, -0.564, -0.564),
+    "single": (-0.325, -0.325, -0.325),
+    "unknown": (-0.316, -0.316, -0.316),
+    "any_unknown": (-0.243, -0.243, -0.243),
+    "header_without_body": (-3.466, -3.466, -3.466),
+    "header_at_end": (0.406, 0.406, 0.406),
+    "body_without_header": (-2.103, -2.103, -2.103),
+    "open_bracket": (-7.625, -7.625, -7.625),
+    "misses_rest": (-7.573, -7.573, -7.573),
+    "repeats_above": (-3.537, -3.537, -3.537),
+    "repeats_near": (-0.488, -0.488, -0.488),
+    "words_near": (0.449, 0.449, 0.449),
+    "words_line": (0.663, 0.663, 0.663),
+    "parent_names": (0.362, 0.362, 0.362),
+    "rivals": (-0.88, -0.88, -0.88),
+    "behind": (0.158, 0.158, 0.158),
 }
-"""Of the features, by name, as `models/evaluation/calibrate_continuations.py --fit` finds them on packages that
-training never read. There the likeliest is right for 30.6 % of 5,130 lines (weights found on four fifths of the
-packages, lines of the others), the one with the longest match and the most places for 28.0 %."""
+"""Of the features in each situation, by name, as `models/evaluation/calibrate_continuations.py --fit` finds them on
+packages that training never read."""
 
 REACH = 6.0
 """Matched tokens over which doubt falls to a third."""
@@ -171,6 +174,13 @@ class Surroundings:
         return self.before[: len(self.before) - len(self.begun)]
 
 
+def situation(here: Surroundings, *, block: bool) -> int:
+    """The number of the cursor's situation in SITUATIONS."""
+    if block:
+        return 2
+    return int(not here.below or _width(here.below[0]) < _width(here.before))
+
+
 def features(candidates: Sequence[Candidate], here: Surroundings) -> Iterator[tuple[float, ...]]:
     """Of each candidate, in the order of WEIGHTS."""
     first = max((candidate.lead for candidate in candidates), default=0.0)
@@ -185,12 +195,14 @@ def features(candidates: Sequence[Candidate], here: Surroundings) -> Iterator[tu
         yield tuple(float(found[name]) for name in WEIGHTS)
 
 
-def probabilities(rows: Sequence[tuple[float, ...]]) -> list[float]:
+def probabilities(rows: Sequence[tuple[float, ...]], situation: int) -> list[float]:
     """Of each of these continuations, by its features; together with "none of them" 1."""
-    scores = [sum(weight * value for weight, value in zip(WEIGHTS.values(), row, strict=True)) for row in rows]
-    highest = max((NONE, *scores))
+    weights = [each[situation] for each in WEIGHTS.values()]
+    none = NONE[situation]
+    scores = [sum(weight * value for weight, value in zip(weights, row, strict=True)) for row in rows]
+    highest = max((none, *scores))
     shares = [math.exp(score - highest) for score in scores]
-    total = math.exp(NONE - highest) + sum(shares)
+    total = math.exp(none - highest) + sum(shares)
     return [share / total for share in shares]
 
 

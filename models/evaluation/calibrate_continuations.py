@@ -7,7 +7,6 @@ nothing here.
 """
 
 import argparse
-import json
 import random
 import statistics
 import time
@@ -19,13 +18,13 @@ from pathlib import Path
 import attrs
 import numpy as np
 
-from lsp_server.context import continuations
+from lsp_server.context import continuations, likelihood
 from lsp_server.context.continuations import MOST_CONSIDERED, MOST_GROUPS, Attested
 from lsp_server.context.gather import Place
-from lsp_server.context.likelihood import WEIGHTS
+from lsp_server.context.likelihood import SITUATIONS, WEIGHTS
 from lsp_server.index.values import Chunk
 from models.evaluation import undrawn
-from models.evaluation.conditional_logit import Choice, Logit, fit
+from models.evaluation.conditional_logit import Array, Choice, Logit, fit
 from models.evaluation.holes import KINDS, Opened
 from models.train.stage import TrainingError
 
@@ -48,10 +47,11 @@ _PACKAGES_SEED = "4"
 @attrs.frozen
 class Asked:
     """One hole: what was found, which of it is right, the processor's seconds, and whether the first would be right
-    if all files had been searched (None: not asked). way: how it was opened."""
+    if all files had been searched (None: not asked). way: how it was opened. situation: a number in SITUATIONS."""
 
     package: str
     way: str
+    situation: int
     found: tuple[Attested, ...]
     right: int | None
     seconds: float
@@ -74,7 +74,9 @@ def ask(corpus: Path, name: str, count: int, seed: str, *, exhaustive: bool) -> 
             if exhaustive:
                 others = [chunk for chunk in everything if chunk.path != one.hole.path]
                 best = _right(continuations.among(place, others, lines=lines), one) == 0
-            asked.append(Asked(name, way, found, _right(found, one), seconds, best))
+            here = likelihood.Surroundings.of(place.text, place.offset, place.offset)
+            situation = likelihood.situation(here, block=lines > 1)
+            asked.append(Asked(name, way, situation, found, _right(found, one), seconds, best))
     return asked
 
 
@@ -99,9 +101,12 @@ def _right(found: Sequence[Attested], one: Opened) -> int | None:
     return next((number for number, text in enumerate(texts) if text.lstrip(" ").startswith(said.lstrip(" "))), None)
 
 
-def choices(asked: Sequence[Asked]) -> list[Choice]:
-    """Those at which something was found."""
-    return [Choice(np.array([each.features for each in one.found]), one.right) for one in asked if one.found]
+def fitted(asked: Sequence[Asked]) -> dict[int, Logit]:
+    """By situation, where something was found in it."""
+    choices: dict[int, list[Choice]] = {}
+    for one in filter(lambda one: one.found, asked):
+        choices.setdefault(one.situation, []).append(Choice(_features(one), one.right))
+    return {situation: fit(mine) for situation, mine in sorted(choices.items())}
 
 
 def crossed(asked: Sequence[Asked], seed: str) -> Iterator[bool]:
@@ -113,11 +118,10 @@ def crossed(asked: Sequence[Asked], seed: str) -> Iterator[bool]:
         raise TrainingError("Weights are judged on other packages, and there is one.", "Ask for more with --packages.")
     random.Random(seed).shuffle(names)
     folds = min(FOLDS, len(names))
-    found = [fit(choices([one for one in asked if one.package not in names[fold::folds]])) for fold in range(folds)]
+    found = [fitted([one for one in asked if one.package not in names[fold::folds]]) for fold in range(folds)]
     for one in asked:
-        mine = choices([one])
-        logit = found[names.index(one.package) % folds] if mine else None
-        yield logit is not None and int(np.argmax(logit.probabilities(mine[0].features)[:-1])) == one.right
+        logit = found[names.index(one.package) % folds].get(one.situation) if one.found else None
+        yield logit is not None and int(np.argmax(logit.probabilities(_features(one))[:-1])) == one.right
 
 
 def by_match(one: Asked) -> bool:
@@ -170,10 +174,15 @@ def summary(asked: Sequence[Asked]) -> str:
     return "; ".join(said)
 
 
-def weights(found: Logit) -> str:
+def weights(found: Mapping[int, Logit]) -> str:
     """As `context/likelihood.py` has them."""
-    named = dict(zip(WEIGHTS, (round(float(weight), 3) for weight in found.weights), strict=True))
-    return f"NONE = {found.none:.3f}\nWEIGHTS = {json.dumps(named, indent=4)}"
+    logits = [found.get(situation, Logit(np.zeros(len(WEIGHTS)), 0.0)) for situation in range(len(SITUATIONS))]
+    none = ", ".join(f"{logit.none:.3f}" for logit in logits)
+    rows = (
+        f'    "{name}": ({", ".join(f"{logit.weights[number]:.3f}" for logit in logits)}),'
+        for number, name in enumerate(WEIGHTS)
+    )
+    return "\n".join([f"NONE = ({none})", "WEIGHTS = {", *rows, "}"])
 
 
 def main() -> None:
@@ -202,7 +211,11 @@ def main() -> None:
         return
     print(f"all: {summary(everything)}\n\n{reliability(everything)}")
     if given.fit:
-        print(f"\n{compared(everything, given.seed)}\n\n{weights(fit(choices(everything)))}")
+        print(f"\n{compared(everything, given.seed)}\n\n{weights(fitted(everything))}")
+
+
+def _features(one: Asked) -> Array:
+    return np.array([each.features for each in one.found])
 
 
 def _percent(part: int, whole: int) -> str:

@@ -9,13 +9,12 @@ from lsp_server.engine.protocol import Continuation
 from models.evaluation.calibrate_continuations import (
     Asked,
     by_match,
-    choices,
     compared,
     crossed,
+    fitted,
     reliability,
     weights,
 )
-from models.evaluation.conditional_logit import fit
 from models.train.stage import TrainingError
 
 
@@ -25,7 +24,7 @@ def found(probability: float, **features: float) -> Attested:
 
 
 def asked(package: str, *told: Attested, right: int | None, way: str = "line") -> Asked:
-    return Asked(package, way, told, right, 0.001)
+    return Asked(package, way, 0, told, right, 0.001)
 
 
 def test_the_longest_match_is_the_first_that_is_not_behind() -> None:
@@ -44,7 +43,7 @@ def test_weights_are_found() -> None:
     lines = [asked(str(number), found(0.5), found(0.5, next_line=1.0), right=1) for number in range(20)]
     lines += [asked(str(number), found(0.5), right=None) for number in range(20)]
     assert list(crossed(lines, "1")) == [True] * 20 + [False] * 20
-    assert fit(choices(lines)).weights[list(WEIGHTS).index("next_line")] > 1
+    assert fitted(lines)[0].weights[list(WEIGHTS).index("next_line")] > 1
 
 
 def test_weights_are_judged_on_packages_that_they_were_not_found_on() -> None:
@@ -75,6 +74,14 @@ def test_reliability_has_a_row_for_each_band() -> None:
     assert rows[-1].split() == ["from", "0.95", "1", "100.0", "%"]
 
 
+def test_each_situation_has_weights_of_its_own() -> None:
+    told = found(0.5, next_line=1.0), found(0.5)
+    lines = [asked("a", *told, right=0), attrs.evolve(asked("a", *told, right=1), situation=2)]
+    inside, block = (fitted(lines * 9)[situation].weights[list(WEIGHTS).index("next_line")] for situation in (0, 2))
+    assert inside > 1
+    assert block < -1
+
+
 def test_weights_are_told_by_name() -> None:
-    told = weights(fit(choices([asked("a", found(0.5, match=0.5), right=0)])))
-    assert all(f'"{name}": ' in told for name in WEIGHTS)
+    told = weights(fitted([asked("a", found(0.5, match=0.5), right=0)]))
+    assert all(f'"{name}": (' in told for name in WEIGHTS)

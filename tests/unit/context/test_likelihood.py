@@ -5,7 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lsp_server.context.likelihood import WEIGHTS, Candidate, Spot, Surroundings, features, probabilities
+from lsp_server.context.likelihood import (
+    SITUATIONS,
+    WEIGHTS,
+    Candidate,
+    Spot,
+    Surroundings,
+    features,
+    probabilities,
+    situation,
+)
 from tests.house import cursor
 
 HERE = """\
@@ -169,12 +178,26 @@ def test_whoever_matches_less_is_behind() -> None:
 
 @given(st.lists(st.lists(st.floats(-0.5, 0.5), min_size=len(WEIGHTS), max_size=len(WEIGHTS)).map(tuple), max_size=5))
 def test_probabilities_leave_something_for_none(found: list[tuple[float, ...]]) -> None:
-    judged = probabilities(found)
+    judged = probabilities(found, 0)
     assert len(judged) == len(found)
     assert all(each > 0.0 for each in judged)
     assert sum(judged) < 1.0
 
 
+@pytest.mark.parametrize(
+    ("marked", "wanted"),
+    [
+        ("def f():\n    a = <CURSOR>\n    return a\n", "inside"),
+        ("for a in <CURSOR>\n    go(a)\n", "inside"),
+        ("def f():\n    a = <CURSOR>\n\n\ndef g():\n", "end"),
+        ("def f():\n    a = <CURSOR>", "end"),
+    ],
+)
+def test_a_block_goes_on_below_or_ends(marked: str, wanted: str) -> None:
+    assert SITUATIONS[situation(surroundings(marked), block=False)] == wanted
+    assert SITUATIONS[situation(surroundings(marked), block=True)] == "block"
+
+
 def test_nobody_is_as_likely_as_nobody() -> None:
-    assert probabilities([]) == []
+    assert probabilities([], 0) == []
     assert list(features([], surroundings("<CURSOR>"))) == []
