@@ -21,38 +21,39 @@ SITUATIONS = ("inside", "end", "block")
 """What is asked for: a line whose block goes on below; one behind which it ends, or is not written yet; several lines.
 The same signs weigh differently in each."""
 
-NONE = (2.4, 2.4, 2.4)
+NONE = (0.723, 1.843, 5.865)
 """The score of "none of them" in each situation."""
 
 WEIGHTS: Mapping[str, tuple[float, float, float]] = {
-    "match": (4.743, 4.743, 4.743),
-    "places": (1.221, 1.221, 1.221),
-    "nearness": (-1.378, -1.378, -1.378),
-    "verbatim": (-0.245, -0.245, -0.245),
-    "next_line": (0.366, 0.366, 0.366),
-    "next_run": (0.127, 0.127, 0.127),
-    "surroundings": (2.126, 2.126, 2.126),
-    "parent": (0.597, 0.597, 0.597),
-    "length": (-0.984, -0.984, -0.984),
-    "line_end": (-0.564, -0.564, -0.564),
-    "single": (-0.325, -0.325, -0.325),
-    "unknown": (-0.316, -0.316, -0.316),
-    "any_unknown": (-0.243, -0.243, -0.243),
-    "header_without_body": (-3.466, -3.466, -3.466),
-    "header_at_end": (0.406, 0.406, 0.406),
-    "body_without_header": (-2.103, -2.103, -2.103),
-    "open_bracket": (-7.625, -7.625, -7.625),
-    "misses_rest": (-7.573, -7.573, -7.573),
-    "repeats_above": (-3.537, -3.537, -3.537),
-    "repeats_near": (-0.488, -0.488, -0.488),
-    "words_near": (0.449, 0.449, 0.449),
-    "words_line": (0.663, 0.663, 0.663),
-    "parent_names": (0.362, 0.362, 0.362),
-    "rivals": (-0.88, -0.88, -0.88),
-    "behind": (0.158, 0.158, 0.158),
+    "match": (3.074, 4.858, 2.356),
+    "places": (1.033, 0.942, 1.847),
+    "nearness": (-1.454, -1.319, -1.498),
+    "verbatim": (-0.567, -0.457, -0.719),
+    "next_line": (1.512, 0.382, -0.391),
+    "next_run": (0.103, 0.035, 0.160),
+    "surroundings": (2.443, 2.174, 3.115),
+    "parent": (0.359, 0.902, 2.920),
+    "length": (-0.989, -0.989, -0.966),
+    "line_end": (0.186, -1.351, 0.000),
+    "single": (-0.197, -0.302, -0.283),
+    "unknown": (-0.474, -0.444, 0.083),
+    "any_unknown": (-0.321, -0.391, -0.518),
+    "header_without_body": (-6.260, 0.000, 0.000),
+    "header_at_end": (-6.071, 0.359, -5.668),
+    "body_without_header": (-2.475, 0.000, 0.000),
+    "open_bracket": (-6.715, 0.000, 0.000),
+    "misses_rest": (-6.749, -7.528, 0.000),
+    "repeats_above": (-2.769, -4.008, -4.653),
+    "repeats_near": (-0.821, -0.643, -0.002),
+    "words_near": (0.147, 0.155, 1.116),
+    "words_line": (0.660, 0.699, 0.000),
+    "parent_names": (0.825, 0.512, 0.252),
+    "rivals": (-0.870, -0.732, -0.112),
+    "behind": (0.108, 0.161, 0.187),
 }
 """Of the features in each situation, by name, as `models/evaluation/calibrate_continuations.py --fit` finds them on
-packages that training never read."""
+packages that training never read. There, found on four fifths of the packages and asked on the others, the likeliest is
+right for 30.1 % of 1,536 lines of finished files, the one with the longest match and the most places for 27.7 %."""
 
 REACH = 6.0
 """Matched tokens over which doubt falls to a third."""

@@ -22,7 +22,7 @@ class Weighing:
     """How probabilities of continuations become votes: chosen with the embedded model on packages that training never
     read (`models/evaluation/calibrate_answers.py`)."""
 
-    doubt: float = 0.3
+    doubt: float = 0.1
     """What the probability that no continuation is right is multiplied by at the beginning: one that is wrong in the
     end is mostly right at first."""
 

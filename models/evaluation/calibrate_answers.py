@@ -32,7 +32,7 @@ PRODUCT, ALONE = "product", "alone"
 
 WEIGHINGS: Mapping[str, Weighing] = {
     PRODUCT: WEIGHING,
-    **{f"doubt {doubt:g}": attrs.evolve(WEIGHING, doubt=doubt) for doubt in (0.05, 0.1, 0.2, 0.5, 1.0)},
+    **{f"doubt {doubt:g}": attrs.evolve(WEIGHING, doubt=doubt) for doubt in (0.05, 0.2, 0.4, 1.0)},
     **{f"agreement {value:g}": attrs.evolve(WEIGHING, agreement=value) for value in (0.7, 1.0)},
     **{f"most {most:g}": attrs.evolve(WEIGHING, most=most) for most in (0.9, 0.995)},
 }
