@@ -20,7 +20,8 @@ _LEXICAL = re.compile(rb"[\w\x80-\xff]+|[^\w\s\x80-\xff]")
 @attrs.frozen
 class Weighing:
     """How probabilities of continuations become votes: chosen with the embedded model on packages that training never
-    read (`models/evaluation/calibrate_answers.py`)."""
+    read (`models/evaluation/calibrate_answers.py`). The neighbouring values complete as many lines within two of 570;
+    with no more trust than the probabilities say themselves (doubt 1) it is nine fewer."""
 
     doubt: float = 0.1
     """What the probability that no continuation is right is multiplied by at the beginning: one that is wrong in the
