@@ -24,9 +24,7 @@ def place_of(page: Golden) -> tuple[Place, SmallIndex, int]:
 
 def shown(found: tuple[Attested, ...]) -> str:
     return "\n".join(
-        f"{each.path}:{each.line + 1}, {each.matched} tokens, {100 * each.continuation.probability:.0f} %\n"
-        f"├{each.continuation.text}┤"
-        for each in found
+        f"{each.path}:{each.line + 1}, {each.matched} tokens\n├{each.continuation.text}┤" for each in found
     )
 
 

@@ -163,8 +163,8 @@ async def test_a_killed_engine_costs_one_request(make_client: MakeClient) -> Non
         async for _ in generator:
             pass
     assert caught.value.next_step
-    text, _ = await answer(client, ask("def read(path):\n    with"))
-    assert text
+    _, done = await answer(client, ask("def read(path):\n    with"))
+    assert done.evaluated > 0
     assert (await running(client)).pid != before.pid
 
 
