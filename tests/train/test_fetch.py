@@ -10,7 +10,7 @@ import pytest
 from models.train.packages.fetch import fetch
 from models.train.packages.manifest import Entry, read_manifest, write_manifest
 from models.train.packages.registries import Debian, Npm, PyPI
-from models.train.stage import TrainingError
+from models.train.stage import TrainingError, sha256
 from tests.train.artefacts import debian_source, entry, npm_tarball, on_path, plays, source, wheel
 
 
@@ -87,6 +87,25 @@ def test_a_wrong_hash_stops_with_a_sentence_and_leaves_nothing(index: Path, fold
     with pytest.raises(TrainingError, match="does not have the hash of the manifest"):
         fetch([attrs.evolve(boats, sha256="0" * 64)], folder, {"pypi": PyPI()}, ignore)
     assert had(folder) == []
+
+
+def test_of_several_wheels_of_a_version_the_one_of_the_manifest_is_taken(
+    index: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which of them pip likes best depends on the index, whose pages have their hashes."""
+    tags = ("cp38-abi3-manylinux_2_28_x86_64", "cp38-abi3-manylinux_2_17_x86_64", "py3-none-any")
+    wheels = [wheel(index, "boats", "1.0", {"boats.py": source(tag)}, tag=tag) for tag in tags]
+    page = index / "simple" / "boats" / "index.html"
+    page.parent.mkdir(parents=True)
+    links = (f'<a href="../../{path.name}#sha256={sha256(path)}">{path.name}</a>' for path in wheels)
+    page.write_text("<!DOCTYPE html><html><body>" + "\n".join(links) + "</body></html>")
+    monkeypatch.delenv("PIP_NO_INDEX")
+    monkeypatch.delenv("PIP_FIND_LINKS")
+    monkeypatch.setenv("PIP_INDEX_URL", (index / "simple").as_uri())
+    for path in wheels:
+        wanted = entry("pypi", "boats", "1.0", path)
+        assert fetch([wanted], folder, {"pypi": PyPI()}, ignore) == {wanted: folder / path.name}
+        (folder / path.name).unlink()
 
 
 def test_an_artefact_damaged_since_is_fetched_again(index: Path, folder: Path) -> None:

@@ -26,6 +26,7 @@ _NO_NETWORK = re.compile(
     r"|ENOTFOUND|ECONNREFUSED|EAI_AGAIN|ETIMEDOUT|ENETUNREACH"
     r"|Temporary failure resolving|Could not resolve|Unable to connect|Could not connect"
 )
+_OTHER_HASH = re.compile(r"DO NOT MATCH THE HASHES")
 _NO_ROOM = re.compile(r"No space left on device|ENOSPC|You don't have enough free space")
 
 
@@ -163,11 +164,15 @@ def _moved(registry: Registry, entries: Sequence[Entry], incoming: Path, folder:
 def verify(entry: Entry, path: Path) -> None:
     """Raises TrainingError where the artefact is not the one that the manifest names."""
     if entry.sha256 and sha256(path) != entry.sha256:
-        raise TrainingError(
-            f"The artefact of {entry.label} does not have the hash of the manifest.",
-            "It was changed or damaged on its way: run the command again, "
-            "or write the manifest anew with `corpus --pin NAMES` if the change is known to be right.",
-        )
+        raise _other_hash(entry)
+
+
+def _other_hash(entry: Entry) -> TrainingError:
+    return TrainingError(
+        f"The artefact of {entry.label} does not have the hash of the manifest.",
+        "It was changed or damaged on its way: run the command again, "
+        "or write the manifest anew with `corpus --pin NAMES` if the change is known to be right.",
+    )
 
 
 def trouble(registry: Registry, entry: Entry, output: str) -> TrainingError:
@@ -179,6 +184,8 @@ def trouble(registry: Registry, entry: Entry, output: str) -> TrainingError:
             f"No network: {entry.label} was not fetched.",
             "Connect and run it again (what was fetched is kept), or unpack a bundle with `corpus --unbundle DIR`.",
         )
+    if _OTHER_HASH.search(output):
+        return _other_hash(entry)
     if registry.absent.search(output):
         return TrainingError(
             f"{entry.label} is not to be had.",

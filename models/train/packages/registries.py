@@ -50,8 +50,14 @@ class PyPI(_OneFile):
     absent: re.Pattern[str] = re.compile(r"No matching distribution|Could not find a version")
 
     def command(self, entries: Sequence[Entry], incoming: Path) -> list[str]:
-        wanted = _wanted(entries, "==")
         command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", *WHEELS]
+        wanted = _wanted(entries, "==")
+        if all(entry.version and entry.sha256 for entry in entries):
+            # A version may have several wheels for one machine, and which of them pip likes best depends on the index.
+            pinned = incoming / "requirements.txt"
+            rows = (f"{name} --hash=sha256:{entry.sha256}\n" for name, entry in zip(wanted, entries, strict=True))
+            pinned.write_text("".join(rows), encoding="utf-8")
+            wanted = ["--requirement", str(pinned)]
         return [*command, "--disable-pip-version-check", "--no-input", "--dest", str(incoming), *wanted]
 
     def named(self, folder: Path) -> dict[tuple[str, str], Path]:
