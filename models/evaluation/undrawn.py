@@ -15,6 +15,7 @@ from typing import Any
 import attrs
 
 from lsp_server.index.values import IndexReader
+from lsp_server.modelstore import provenance, store
 from models.evaluation import holes
 from models.evaluation.holes import Hole, Kind, Opened
 from models.train.examples.rendering import indexed
@@ -30,9 +31,12 @@ _LEAST_PER_FILE = 4
 
 
 def names(corpus: Path, pack: Path, count: int, seed: str) -> list[str]:
-    """Of at most `count` Python packages that are repositories (some files) and lent no file to the examples."""
+    """Of at most `count` Python packages that are repositories (some files) and lent no file to the examples, nor to
+    those of the model that ships, from which a training may have gone on."""
     with gzip.open(pack / "sources.jsonl.gz", "rt", encoding="utf-8") as rows:
         read = {json.loads(row)["package"] for row in rows}
+    shipped = provenance.shipped(store.embedded())
+    read |= {f"{kind}-{name}" for kind, name, *_ in shipped.packages} if shipped is not None else set()
     found = sorted(
         each["name"]
         for each in _listed(corpus)

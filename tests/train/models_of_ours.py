@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import attrs
 import numpy as np
 
-from models.train.export.gguf_writing import Array, Dimensions
+from models.train.export.gguf_writing import Array, Dimensions, Provenance, Vocabulary, write
 from models.train.tokenizer.special import SPECIALS
 
 TINY = Dimensions(
@@ -68,6 +69,14 @@ def arrays(dimensions: Dimensions = TINY, seed: int = 0) -> dict[str, Array]:
             found[name] = (generator.standard_normal(shape) * 1.5 / np.sqrt(shape[1])).astype(np.float32)
     found["embed.weight"] *= 2
     return found
+
+
+def written(path: Path, vocabulary: Vocabulary, dimensions: Dimensions | None = None, **stated: int) -> Path:
+    """A model file with this vocabulary. stated: of `Provenance`."""
+    dimensions = dimensions or attrs.evolve(TINY, vocabulary=len(vocabulary.tokens))
+    provenance = Provenance(manifest="0" * 64, recipe="tiny", **{"tokens": 1000, "steps": 10, **stated})
+    write(path, arrays(dimensions), dimensions, vocabulary, provenance, "F32")
+    return path
 
 
 def log_probabilities(weights: dict[str, Array], dimensions: Dimensions, tokens: Sequence[int]) -> Array:

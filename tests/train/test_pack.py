@@ -131,6 +131,20 @@ def test_the_number_of_processes_changes_nothing(copied: Workplace, packed: Work
     assert (part(copied, "train-0000.npz")["tokens"] == part(packed, "train-0000.npz")["tokens"]).all()
 
 
+def test_the_files_of_an_earlier_model_are_drawn_again(copied: Workplace, packed: Workplace) -> None:
+    """And no others, so that its fingerprint stays true; validation is as it was."""
+    drawn = [("pypi-shop", "shop/store.py")]
+    with gzip.open(copied.root / "drawn.jsonl.gz", "wt", encoding="utf-8") as lines:
+        lines.writelines(json.dumps({"package": package, "path": path}) + "\n" for package, path in drawn)
+    made = ["fingerprint", "--work", str(copied.root), "--sources", str(copied.root / "drawn.jsonl.gz")]
+    assert stages.main(made) == 0
+    fingerprint = copied.root / "fingerprint" / "fingerprint.bin"
+    assert run(copied, "--force", "--seed", "1", "--of", str(fingerprint)) == 0
+    with gzip.open(copied.root / "pack" / packing.SOURCES, "rt", encoding="utf-8") as lines:
+        assert {(each["package"], each["path"]) for each in map(json.loads, lines)} == set(drawn)
+    assert len(part(copied, "valid-0000.npz")["kinds"])
+
+
 def test_missing_parts_are_noticed(copied: Workplace, capsys: pytest.CaptureFixture[str]) -> None:
     (copied.root / "pack" / "train-0000.npz").unlink()
     assert run(copied) == 1

@@ -7,11 +7,13 @@ import pytest
 pytest.importorskip("tokenizers")
 
 from models.train import __main__ as stages
+from models.train.export.gguf_writing import Vocabulary
 from models.train.stage import TrainingError, Workplace
 from models.train.tokenizer import learning
 from models.train.tokenizer.coder import FILE, Coder
 from models.train.tokenizer.special import SPECIALS
 from tests.train import small_corpus
+from tests.train.models_of_ours import written
 
 AWKWARD = (
     "<|endoftext|> and <|fim_prefix|> are text here",
@@ -119,3 +121,22 @@ def test_a_file_that_is_no_tokenizer_is_refused(tmp_path: Path) -> None:
     path.write_text("{}", encoding="utf-8")
     with pytest.raises(TrainingError):
         Coder(path)
+
+
+def test_the_one_of_an_exported_model_is_taken(learnt: Workplace, tmp_path: Path) -> None:
+    """To go on with a model whose tokenizer is left in its file alone."""
+    vocabulary = Vocabulary.read(learnt.root / "tokenizer" / FILE)
+    model = written(tmp_path / "model.gguf", vocabulary)
+    other = small_corpus.shops(tmp_path / "work")
+    assert stages.main(["tokenizer", "--work", str(other.root), "--of", str(model)]) == 0
+    assert Vocabulary.read(other.root / "tokenizer" / FILE) == vocabulary
+    coder, rebuilt = Coder(learnt.root / "tokenizer" / FILE), Coder(other.root / "tokenizer" / FILE)
+    for text in (*AWKWARD, small_corpus.CART):
+        assert rebuilt.tokens(text) == coder.tokens(text)
+
+
+def test_a_file_that_is_no_model_of_ours_has_no_tokenizer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = small_corpus.shops(tmp_path / "work")
+    (tmp_path / "model.gguf").write_bytes(b"GGUF and nothing more")
+    assert stages.main(["tokenizer", "--work", str(other.root), "--of", str(tmp_path / "model.gguf")]) == 1
+    assert "model.gguf is no model that `export` wrote" in capsys.readouterr().err

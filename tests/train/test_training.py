@@ -14,10 +14,13 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from models.train.__main__ import main  # noqa: E402
+from models.train.export import gguf_reading  # noqa: E402
+from models.train.export.gguf_writing import Dimensions, Vocabulary  # noqa: E402
 from models.train.network.model import Config  # noqa: E402
 from models.train.network.recipe import Recipe, read_recipe  # noqa: E402
 from models.train.network.training import Trainer, rate_at  # noqa: E402
 from models.train.stage import TrainingError, Workplace  # noqa: E402
+from tests.train.models_of_ours import tokenizer, written  # noqa: E402
 from tests.train.packed import VOCABULARY, workplace  # noqa: E402
 
 CONFIG = Config(vocabulary=VOCABULARY, width=32, layers=1, heads=2, kv_heads=1, feed_forward=32, context=64)
@@ -102,6 +105,45 @@ def test_a_longer_clock_goes_on_from_the_end(tmp_path: Path) -> None:
     assert torch.equal(longer.model.embed.weight, finished.model.embed.weight)
     assert longer.run(math.inf)
     assert longer.progress.step > finished.progress.step
+
+
+def test_it_goes_on_from_a_model_where_no_checkpoint_is_left(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The weights are the model's, what it has read is counted on, and the rate rises anew."""
+    place, model = workplace(tmp_path), _exported(tmp_path)
+    command = [*_going_on(tmp_path, model), "--minutes", "0.02"]
+    assert main([*command, "--run-minutes", "0"]) == 0
+    kept = torch.load(place.folder("train") / "checkpoint.pt", weights_only=True)
+    dimensions = Dimensions.of(kept["config"])
+    for name, array in gguf_reading.read(model, dimensions).arrays.items():
+        assert torch.equal(kept["model"][name], torch.from_numpy(array))
+    assert main(command) == 0
+    receipt = place.need("train")
+    assert receipt["tokens"] > 5000
+    assert receipt["step"] > receipt["begun"] == 70
+
+
+def test_a_model_of_other_tokens_or_dimensions_is_no_start(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    workplace(tmp_path)
+    command = _going_on(tmp_path, _exported(tmp_path))
+    assert main([*command, "--set=feed_forward=64"]) == 1
+    assert "network of other dimensions" in capsys.readouterr().err
+    tokenizer(tmp_path / "tokenizer" / "tokenizer.json", ("t u", "r e", "Ġ Ġ"))
+    assert main(command) == 1
+    assert "reads text in other tokens" in capsys.readouterr().err
+
+
+def _exported(place: Path) -> Path:
+    """A model of `_command`'s network but for more tokens, and its tokenizer in the workplace."""
+    vocabulary = Vocabulary.read(tokenizer(place / "tokenizer" / "tokenizer.json"))
+    dimensions = Dimensions.of({**attrs.asdict(CONFIG), "vocabulary": len(vocabulary.tokens)})
+    return written(place / "model.gguf", vocabulary, dimensions, tokens=5000, steps=70)
+
+
+def _going_on(place: Path, model: Path) -> list[str]:
+    size = len(gguf_reading.vocabulary(model).tokens)
+    return [*_command(place), f"--set=vocabulary={size}", "--start", str(model)]
 
 
 def test_rates_and_lengths_may_change_on_the_way(tmp_path: Path) -> None:

@@ -16,6 +16,9 @@ from models.train.packages.manifest import Entry
 from models.train.packages.sources import sources
 from models.train.stage import TrainingError
 
+DRAWN = 0.5
+"""Share of a file's hashes from which on it was drawn; what many packages have is in no fingerprint."""
+
 
 def read_sources(path: Path) -> dict[str, set[str]]:
     """The paths of the drawn files by the key of their package. Raises TrainingError where they cannot be read."""
@@ -59,6 +62,24 @@ def package_hashes(path: Path, drawn: set[str], window: int = WINDOW) -> Hashes:
             "Run `corpus` as it was run for the training, then this stage again.",
         )
     return np.unique(np.concatenate(found))
+
+
+def drawn_files(path: Path, theirs: Hashes, window: int) -> frozenset[str]:
+    """Those files of a package that a fingerprint was made of, by their hashes: most of what they have, or nearly none.
+
+    theirs: what the fingerprint holds of the package. Files too short to tell are left out.
+    """
+    found = set()
+    try:
+        with gzip.open(path, "rt", encoding="utf-8") as lines:
+            for file in map(json.loads, lines):
+                runs = run_hashes(token_hashes(without_header(file["text"], file["path"])), RUN)
+                hashes = stored(runs[kept(runs, window)])
+                if len(hashes) and np.isin(hashes, theirs).mean() >= DRAWN:
+                    found.add(file["path"])
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise TrainingError(f"{path.name} of the corpus cannot be read.", "Run `corpus` again.") from error
+    return frozenset(found)
 
 
 def joined(packages: list[Entry], found: list[Hashes], most_packages: int, window: int = WINDOW) -> Fingerprint:

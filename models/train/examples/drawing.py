@@ -98,10 +98,19 @@ class Example:
 
 
 def examples_of(
-    repository: str, files: Sequence[File], recipe: Recipe, coder: Coder, chance: random.Random
+    repository: str,
+    files: Sequence[File],
+    recipe: Recipe,
+    coder: Coder,
+    chance: random.Random,
+    *,
+    only: frozenset[str] | None = None,
 ) -> Iterator[Example]:
-    """Examples of one package, spread over its files. Raises ServerError where it cannot be indexed."""
-    asked = [(file, _holes(file, recipe, chance)) for file in files]
+    """Examples of one package, spread over its files, or over those `only` that are named here.
+
+    Raises ServerError where it cannot be indexed.
+    """
+    asked = [(file, _holes(file, recipe, chance)) for file in files if only is None or file.path in only]
     asked = [(file, count) for file, count in asked if count]
     if not asked:
         return

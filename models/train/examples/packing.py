@@ -10,7 +10,7 @@ import multiprocessing
 import os
 import random
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -116,13 +116,15 @@ class Drawing:
     recipe: Recipe
     seed: int
     workers: int
+    only: Mapping[str, frozenset[str]] | None = None
+    """The files that training examples are drawn from, by the label of their package; None: all."""
 
     def examples(self, listed: Sequence[Package], spread: float) -> Iterator[list[Example]]:
         """The examples of each package, in the order of the packages."""
         recipe = attrs.evolve(self.recipe, characters_per_hole=spread)
         if self.workers <= 1:
             _begin(self.tokenizer, recipe, self.seed)
-            yield from map(_draw, listed)
+            yield from (_draw(package, self._only(package)) for package in listed)
             return
         with ProcessPoolExecutor(
             self.workers,
@@ -135,7 +137,7 @@ class Drawing:
             try:
                 while True:
                     for package in rest:
-                        waiting.append(pool.submit(_draw, package))
+                        waiting.append(pool.submit(_draw, package, self._only(package)))
                         if len(waiting) >= AHEAD * self.workers:
                             break
                     if not waiting:
@@ -149,10 +151,15 @@ class Drawing:
             finally:
                 pool.shutdown(wait=False, cancel_futures=True)
 
+    def _only(self, package: Package) -> frozenset[str] | None:
+        return None if self.only is None else self.only.get(package.label, frozenset())
+
 
 def pack_train(drawing: Drawing, listed: Sequence[Package], wanted: int, per_part: int, parts: Parts) -> None:
     chance = random.Random(f"{drawing.seed} packages")
     ordered = chance.sample(listed, len(listed))
+    if drawing.only is not None:
+        ordered = [package for package in ordered if package.label in drawing.only]
     if not ordered:
         raise TrainingError("The corpus has no packages to learn from.", "Run `python -m models.train corpus` again.")
     spread = drawing.recipe.characters_per_hole or _spread(ordered, wanted)
@@ -187,7 +194,7 @@ def pack_valid(drawing: Drawing, listed: Sequence[Package], wanted: int, parts: 
     chance = random.Random(f"{drawing.seed} valid")
     ordered = chance.sample(listed, len(listed))
     examples: list[Example] = []
-    for found in drawing.examples(ordered, _spread(ordered, wanted)):
+    for found in attrs.evolve(drawing, only=None).examples(ordered, _spread(ordered, wanted)):
         examples += found
     chance.shuffle(examples)
     size = 0
@@ -216,9 +223,9 @@ def _begin(tokenizer: Path, recipe: Recipe, seed: int) -> None:
     _coder, _settings = Coder(tokenizer), (recipe, seed)
 
 
-def _draw(package: Package) -> list[Example]:
+def _draw(package: Package, only: frozenset[str] | None) -> list[Example]:
     assert _coder is not None
     assert _settings is not None
     recipe, seed = _settings
     chance = random.Random(f"{seed} {package.label}")
-    return list(examples_of(package.repository, list(files(package)), recipe, _coder, chance))
+    return list(examples_of(package.repository, list(files(package)), recipe, _coder, chance, only=only))

@@ -9,12 +9,14 @@ kept as well: it is usable at any moment, whatever the rate.
 import json
 import math
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import attrs
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from models.train.network import batches as data
@@ -46,17 +48,35 @@ class Progress:
     tokens: int = 0
     seconds: float = 0.0
     batches: int = 0
+    begun: int = 0
+    """Steps of earlier trainings, where this one began with their weights."""
     average_loss: float | None = None
 
 
+@attrs.frozen(eq=False)
+class Start:
+    """Weights to begin with, by the names of the network's parameters, and what they have cost so far."""
+
+    arrays: Mapping[str, NDArray[np.float32]]
+    tokens: int
+    steps: int
+
+
 class Trainer:
-    """One training: network, optimisers, progress, and their checkpoint in `folder`.
+    """One training: network, optimisers, progress, and their checkpoint in `folder`, which comes before any `start`.
 
     Raises TrainingError where a checkpoint of another configuration is in the way.
     """
 
     def __init__(
-        self, workplace: Workplace, folder: Path, config: Config, recipe: Recipe, seed: int, device: torch.device
+        self,
+        workplace: Workplace,
+        folder: Path,
+        config: Config,
+        recipe: Recipe,
+        seed: int,
+        device: torch.device,
+        start: Start | None = None,
     ) -> None:
         torch.manual_seed(seed)
         torch.set_float32_matmul_precision("high")
@@ -70,7 +90,10 @@ class Trainer:
             self._average = {}
             self._resume()
         else:
-            self._begin(seed)
+            if start is None:
+                self._begin(seed)
+            else:
+                self._begin_with(start)
             self._average = {name: value.detach().clone() for name, value in self.model.named_parameters()}
 
     def run(self, seconds: float, *, compiled: bool = False, follow: bool = False) -> bool:
@@ -91,7 +114,7 @@ class Trainer:
                 self.save()
                 self._draw()
                 return share >= 1
-            value = self._step(network, batch, rate_at(share, self.progress.step, self.recipe))
+            value = self._step(network, batch, rate_at(share, self._own_steps, self.recipe))
             bad = 0 if math.isfinite(value) else bad + 1
             if bad >= MOST_BAD_STEPS:
                 raise TrainingError(
@@ -106,6 +129,10 @@ class Trainer:
                 self._draw()
                 saved = now
         raise AssertionError("batches never end")
+
+    @property
+    def _own_steps(self) -> int:
+        return self.progress.step - self.progress.begun
 
     def _step(self, network: Any, batch: data.Batch, rate: float) -> float:
         """One step at this share of the full learning rate; a loss that is not a number changes nothing."""
@@ -122,7 +149,7 @@ class Trainer:
             found.backward()
             for optimiser in self._optimisers:
                 optimiser.step()
-            decay = min(self.recipe.average, self.progress.step / (self.progress.step + 10))
+            decay = min(self.recipe.average, self._own_steps / (self._own_steps + 10))
             with torch.no_grad():
                 for name, parameter in self.model.named_parameters():
                     self._average[name].lerp_(parameter, 1 - decay)
@@ -238,6 +265,11 @@ class Trainer:
         self.model.norm.weight.fill_(FIRST_SCALE)
         if self.recipe.copying:
             begin_copying(self.model, seed)
+
+    @torch.no_grad()
+    def _begin_with(self, start: Start) -> None:
+        self.model.load_state_dict({name: torch.from_numpy(array) for name, array in start.arrays.items()})
+        self.progress = Progress(step=start.steps, begun=start.steps, tokens=start.tokens)
 
     def _resume(self) -> None:
         kept = self._read(self.folder / CHECKPOINT)

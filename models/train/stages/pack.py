@@ -3,16 +3,23 @@
 import argparse
 import math
 import os
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from itertools import repeat
+from multiprocessing import get_context
+from pathlib import Path
 
 import attrs
 
 from lsp_server.modelstore.catalogue import PROMPT_FORMAT
-from models.train.corpus.reading import packages
+from lsp_server.modelstore.provenance import Fingerprint
+from models.train.corpus.fingerprint import drawn_files
+from models.train.corpus.reading import Package, packages
 from models.train.examples.drawing import Mix, Recipe
 from models.train.examples.masks import KINDS
 from models.train.examples.packing import Drawing, Parts, pack_train, pack_valid
 from models.train.examples.parts import counted
-from models.train.stage import TrainingError, Workplace, console, digest, need_room
+from models.train.stage import TrainingError, Workplace, console, digest, need_room, progress, sha256
 from models.train.tokenizer.coder import FILE, Coder
 
 
@@ -39,6 +46,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--most-holes", type=int, default=recipe.most_holes, help="holes of one file at most (default: %(default)s)"
     )
+    parser.add_argument(
+        "--of",
+        type=Path,
+        metavar="FINGERPRINT",
+        help="draw from the files that an earlier model has learnt from, to go on with it (with another --seed, other "
+        "examples): its fingerprint stays true",
+    )
     parser.add_argument("--force", action="store_true", help="begin again although there are parts")
 
 
@@ -52,6 +66,7 @@ def run(arguments: argparse.Namespace, workplace: Workplace) -> None:
         "prompt_format": PROMPT_FORMAT,
         "recipe": attrs.asdict(recipe),
         "seed": arguments.seed,
+        "of": sha256(arguments.of) if arguments.of is not None else None,
     }
     parts = Parts(workplace.folder("pack"), digest(facts, arguments.tokens, arguments.part_tokens))
     if arguments.force:
@@ -65,7 +80,8 @@ def run(arguments: argparse.Namespace, workplace: Workplace) -> None:
     path = workplace.root / "tokenizer" / FILE
     if Coder(path).digest != tokenizer["digest"]:
         raise TrainingError("The tokenizer is not the one of its receipt.", "Run `python -m models.train tokenizer`.")
-    drawing = Drawing(path, recipe, arguments.seed, arguments.workers)
+    only = _known(arguments.of, train, arguments.workers) if arguments.of is not None else None
+    drawing = Drawing(path, recipe, arguments.seed, arguments.workers, only)
     if not (parts.folder / "valid-0000.npz").exists():
         pack_valid(drawing, valid, int(arguments.valid_tokens), parts)
     pack_train(drawing, train, int(arguments.tokens), int(arguments.part_tokens), parts)
@@ -82,6 +98,18 @@ def run(arguments: argparse.Namespace, workplace: Workplace) -> None:
         files=len(parts.sources),
         characters_per_token=recipe.characters_per_token,
     )
+
+
+def _known(fingerprint: Path, listed: Sequence[Package], workers: int) -> dict[str, frozenset[str]]:
+    """The files that a fingerprint was made of, by the label of their package."""
+    known = Fingerprint.load(fingerprint)
+    numbers = {f"{kind}-{name}": number for number, (kind, name, *_) in enumerate(known.packages)}
+    named = [package for package in listed if package.label in numbers]
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool, progress() as bar:
+        theirs = (known.hashes[known.owners == numbers[each.label]] for each in named)
+        found = pool.map(drawn_files, [each.path for each in named], theirs, repeat(known.window))
+        paths = bar.track(found, total=len(named), description="looking for known files")
+        return {package.label: files for package, files in zip(named, paths, strict=True)}
 
 
 def _recipe(arguments: argparse.Namespace, characters_per_token: float) -> Recipe:

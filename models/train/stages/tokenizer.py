@@ -2,11 +2,13 @@
 
 import argparse
 import time
+from pathlib import Path
 
 from models.train.corpus.reading import packages
+from models.train.export import gguf_reading
 from models.train.stage import TrainingError, Workplace, console, digest, replacing
 from models.train.tokenizer.coder import FILE, Coder
-from models.train.tokenizer.learning import Sample, learn, measured
+from models.train.tokenizer.learning import Sample, learn, measured, rebuilt
 
 VOCABULARY = 16_384
 
@@ -18,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--per-package", type=float, default=1.5e6, help="characters of one package at most (default: %(default)s)"
     )
+    parser.add_argument("--of", type=Path, metavar="GGUF", help="take that of an exported model instead")
     parser.add_argument("--force", action="store_true", help="learn it again although it is there")
 
 
@@ -33,7 +36,11 @@ def run(arguments: argparse.Namespace, workplace: Workplace) -> None:
     if not listed:
         raise TrainingError("The corpus has no packages to learn from.", "Run `python -m models.train corpus` again.")
     sample = Sample(listed, int(arguments.sample), int(arguments.per_package), arguments.seed)
-    learnt = learn(sample, VOCABULARY)
+    if arguments.of is not None:
+        known = gguf_reading.vocabulary(arguments.of)
+        learnt = rebuilt(known.tokens, known.merges)
+    else:
+        learnt = learn(sample, VOCABULARY)
     path = workplace.folder("tokenizer") / FILE
     with replacing(path) as temporary:
         temporary.write_text(learnt.to_str(pretty=False), encoding="utf-8")
@@ -47,4 +54,5 @@ def run(arguments: argparse.Namespace, workplace: Workplace) -> None:
         corpus=digest(corpus),
         seconds=round(time.monotonic() - began),
     )
-    console.print(f"{coder.size} tokens learnt from {sample.characters / 1e6:.0f} million characters.")
+    origin = f"from {sample.characters / 1e6:.0f} million characters" if arguments.of is None else "by an earlier model"
+    console.print(f"{coder.size} tokens learnt {origin}.")

@@ -50,14 +50,7 @@ class Sample:
 
 
 def learn(texts: Iterator[str] | Sample, size: int) -> Tokenizer:
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Split(Regex(SPLIT), behavior="isolated"),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-        ]
-    )
-    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer = _around(models.BPE())
     trainer = trainers.BpeTrainer(
         vocab_size=size,
         special_tokens=list(SPECIALS),
@@ -66,6 +59,26 @@ def learn(texts: Iterator[str] | Sample, size: int) -> Tokenizer:
         show_progress=False,
     )
     tokenizer.train_from_iterator(iter(texts), trainer)
+    return tokenizer
+
+
+def rebuilt(tokens: Sequence[str], merges: Sequence[str]) -> Tokenizer:
+    """The tokenizer of a model that has these tokens by id, and these merges in order."""
+    pairs = [(left, right) for left, _, right in (merge.partition(" ") for merge in merges)]
+    tokenizer = _around(models.BPE({text: token for token, text in enumerate(tokens)}, pairs))
+    tokenizer.add_special_tokens(list(SPECIALS))
+    return tokenizer
+
+
+def _around(model: models.BPE) -> Tokenizer:
+    tokenizer = Tokenizer(model)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(SPLIT), behavior="isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
     return tokenizer
 
 
