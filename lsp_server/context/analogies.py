@@ -18,8 +18,14 @@ from lsp_server.context.nearby import KEYWORDS
 DEPTH = 40
 """Tokens before the cursor that are compared."""
 
-LEAST = 4
+LEAST = 3
 """Tokens that have to be the same."""
+
+DEPTH_BELOW = 30
+"""Tokens below that are compared."""
+
+LEAST_BELOW = 3
+"""Of them have to be the same."""
 
 MOST_EXCHANGED = 3
 MOST_PLACES = 200
@@ -141,6 +147,32 @@ def _compared(sought: Sequence[str], words: Sequence[str], number: int, *, half:
             exchanged += 1
         names[theirs], taken[ours] = ours, theirs
     return Alike(number, same, names, exchanged) if same >= LEAST else None
+
+
+def onward(names: Mapping[str, str], sought: Sequence[str], there: Sequence[str]) -> Alike | None:
+    """The same looking forward: what stands below a place's line is like what stands below the cursor's, once more
+    names are exchanged than those that are known from above. None where no more are, or too little is the same.
+
+    sought, there: normal tokens below the cursor's line and below the place's.
+    """
+    known, taken = dict(names), {ours: theirs for theirs, ours in names.items()}
+    same = exchanged = 0
+    for ours, theirs in zip(sought[:DEPTH_BELOW], there, strict=False):
+        if not _exchangeable(ours) or not _exchangeable(theirs):
+            if ours != theirs:
+                break
+            same += 1
+            continue
+        if known.get(theirs, ours) != ours or taken.get(ours, theirs) != theirs:
+            break
+        if ours == theirs:
+            same += 1
+        elif theirs not in known:
+            if exchanged == MOST_EXCHANGED or ours.isdigit() != theirs.isdigit():
+                break
+            exchanged += 1
+        known[theirs], taken[ours] = ours, theirs
+    return Alike(0, same, known, exchanged) if exchanged and same >= LEAST_BELOW else None
 
 
 def mentions(text: str, names: Mapping[str, str]) -> bool:

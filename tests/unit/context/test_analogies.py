@@ -93,3 +93,32 @@ def test_tokens_know_where_they_stand() -> None:
     assert tokens.words == ["\n", "if", "left", ":", "\n", "go", "(", "left", ")"]
     stands = [text[tokens.start(at) : tokens.end(at)] for at in range(len(tokens.words))]
     assert [said for said in stands if said != "\n"] == ["if", "left", ":", "go", "(", "left", ")"]
+
+
+def onward(names: dict[str, str], below: str, there: str) -> Alike | None:
+    return analogies.onward(names, analogies.Tokens(below).words, analogies.Tokens(there).words)
+
+
+def test_what_stands_below_names_more() -> None:
+    found = onward({"self": "self"}, "self.add(hours, 24)", "self.add(days, 24)")
+    assert found is not None
+    assert found.names["days"] == "hours"
+    assert (found.same, found.exchanged) == (7, 1)
+
+
+def test_a_name_that_is_known_from_above_keeps_its_meaning() -> None:
+    assert onward({"days": "days"}, "self.add(hours, 24)", "self.add(days, 24)") is None
+
+
+def test_below_too_a_name_is_the_same_other_one_throughout() -> None:
+    found = onward({}, "add(hours, span(minutes))", "add(days, span(days))")
+    assert found is not None
+    assert (found.same, found.names) == (5, {"add": "add", "days": "hours", "span": "span"})
+
+
+def test_where_nothing_has_to_be_exchanged_below_nothing_is_found() -> None:
+    assert onward({}, "self.add(days, 24)", "self.add(days, 24)") is None
+
+
+def test_below_too_little_alike_is_not() -> None:
+    assert onward({}, "hours = 1", "days.add(2)") is None

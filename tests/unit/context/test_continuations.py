@@ -5,8 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lsp_server.context import continuations
-from lsp_server.context.continuations import ENOUGH, FARTHEST, MOST_GROUPS, Attested, attested
+from lsp_server.context.continuations import MOST_GROUPS, Attested, attested
 from lsp_server.context.gather import Place
+from lsp_server.context.places import ENOUGH, FARTHEST, LEAST
 from lsp_server.context.telling import LONGEST_LINE
 from tests.house import Golden, cursor, goldens
 from tests.unit.context.small_index import SmallIndex
@@ -57,7 +58,7 @@ def test_every_answer_keeps_its_promises(page: Golden, moved: int, lines: int) -
     probabilities = [each.continuation.probability for each in found]
     assert probabilities == sorted(probabilities, reverse=True)
     assert sum(probabilities) < 1
-    assert all(each.matched >= continuations.LEAST for each in found)
+    assert all(each.matched >= LEAST for each in found)
     assert all(text.endswith("\n") and text.count("\n") <= lines for text in texts)
 
 
@@ -126,7 +127,7 @@ def test_much_white_space_is_as_good_as_little() -> None:
     """Nothing is left to compare before it, but so much agreed that the place was found."""
     text, offset = cursor(f"table = {' ' * 1000}[1]\nother\ntable = <CURSOR>")
     (found,) = attested(Place("own.py", text, offset), None, lines=1)
-    assert (found.continuation.text, found.matched) == ("[1]\n", continuations.LEAST)
+    assert (found.continuation.text, found.matched) == ("[1]\n", LEAST)
 
 
 def test_a_secret_before_the_cursor_takes_no_other_names_place() -> None:

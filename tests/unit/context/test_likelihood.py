@@ -128,6 +128,26 @@ def test_the_line_above_again_is_a_sign() -> None:
     assert signs(candidate("go(1)\n"), "    x = go(1)\n    x = <CURSOR>\n")["repeats_above"] == 1
 
 
+def test_the_line_below_is_seldom_said() -> None:
+    marked = "    x = <CURSOR>\n    x = go(1)\n    x = go(2)\n"
+    found = signs(candidate("go(1)\n"), marked)
+    assert (found["repeats_next"], found["repeats_below"]) == (1, 0)
+    found = signs(candidate("go(2)\n"), marked)
+    assert (found["repeats_next"], found["repeats_below"]) == (0, 1)
+
+
+def test_names_that_are_exchanged_for_what_stands_below_speak_for_it() -> None:
+    one = candidate()
+    assert signs(one)["onward"] == 0
+    found = signs(attrs.evolve(one, onward=7, exchanged=1, whole=True))
+    assert found["onward"] == found["onward_whole"] > found["onward_match"] > 0
+    assert found["exchanged"] == 1
+
+
+def test_the_next_parameter_is_a_sign() -> None:
+    assert signs(attrs.evolve(candidate(), succeeds=True))["succeeds"] == 1
+
+
 def test_a_line_that_stands_near_is_seldom_said_again() -> None:
     marked = "    x = go(1)\n    y = 2\n    x = <CURSOR>\n"
     found = signs(candidate("go(1)\n"), marked)
