@@ -16,6 +16,7 @@ import attrs
 from lsp_server.context import likelihood
 from lsp_server.context.gather import Place
 from lsp_server.context.likelihood import Candidate, Spot, Surroundings
+from lsp_server.context.nearby import Nearby
 from lsp_server.context.places import LEAST, MOST_IDENTIFIERS, Said, Sought, all_said
 from lsp_server.engine.protocol import Continuation
 from lsp_server.index.values import Chunk, IndexReader
@@ -28,6 +29,15 @@ MOST_CONSIDERED = 16
 
 PHRASES = (MOST_IDENTIFIERS, 3, 2, 1)
 """Identifiers before the cursor that the index is asked for, in this order, until there are chunks enough."""
+
+PHRASES_BELOW = (5, 3, 2)
+"""And of the line below; one alone says too little."""
+
+MOST_CHUNKS_BELOW = 6
+"""That hold these, besides."""
+
+MOST_SIMILAR = 6
+"""Pieces that share identifiers with the lines round the cursor, in whatever order."""
 
 MOST_CHUNKS = 12
 """Twice as many, or all files, find the same (`models/evaluation/calibrate_continuations.py`)."""
@@ -60,17 +70,30 @@ def attested(place: Place, reader: IndexReader | None, *, lines: int, most: int 
 
 
 def related(place: Place, reader: IndexReader | None) -> list[Chunk]:
-    """Pieces of other files in which the last identifiers before the cursor follow each other, as many as possible."""
+    """Pieces of other files in which the last identifiers before the cursor follow each other, as many as possible, and
+    those in which the identifiers of the line below do."""
+    if reader is None:
+        return []
+    sought = Sought.of(place)
     found: dict[tuple[str, int], Chunk] = {}
-    identifiers = Sought.of(place).identifiers
-    phrases = dict.fromkeys(identifiers[-length:] for length in PHRASES) if reader is not None else ()
-    for phrase in filter(None, phrases):
-        assert reader is not None
-        for chunk in reader.holding(list(phrase), exclude=place.path, limit=MOST_CHUNKS):
-            found.setdefault((chunk.path, chunk.line), chunk)
-        if len(found) >= MOST_CHUNKS:
-            break
-    return list(found.values())[:MOST_CHUNKS]
+
+    def look(phrases: Iterable[tuple[str, ...]], most: int) -> None:
+        for phrase in filter(None, dict.fromkeys(phrases)):
+            if len(found) >= most:
+                break
+            for chunk in reader.holding(list(phrase), exclude=place.path, limit=MOST_CHUNKS)[: most - len(found)]:
+                found.setdefault((chunk.path, chunk.line), chunk)
+
+    for scored in reader.similar(list(_words(place, sought)), exclude=place.path, limit=MOST_SIMILAR):
+        found.setdefault((scored.chunk.path, scored.chunk.line), scored.chunk)
+    most = len(found)
+    look((sought.identifiers[-length:] for length in PHRASES), most + MOST_CHUNKS)
+    look((sought.identifiers_below[:length] for length in PHRASES_BELOW), len(found) + MOST_CHUNKS_BELOW)
+    return list(found.values())
+
+
+def _words(place: Place, sought: Sought) -> dict[str, None]:
+    return dict.fromkeys((*Nearby.of(place.text, place.offset, place.heads).query, *sought.identifiers_below))
 
 
 def among(place: Place, chunks: Iterable[Chunk], *, lines: int, most: int = MOST_GROUPS) -> tuple[Attested, ...]:

@@ -31,6 +31,9 @@ LENGTHS = (6, 3, LEAST)
 ENOUGH = 8
 """Places after which shorter matches are not looked for any more."""
 
+LEAST_BELOW, MOST_BELOW = 3, 6
+"""Tokens of the line below that have to be the same for a line above to be told, at least and at most."""
+
 MOST_PLACES = 48
 """Places looked at of one text; of more, those nearest to the cursor."""
 
@@ -85,6 +88,8 @@ class Sought:
     layout: Layout
     identifiers: tuple[str, ...]
     """The last finished ones, nearest last."""
+    identifiers_below: tuple[str, ...]
+    """The first ones of the line below."""
 
     @classmethod
     def of(cls, place: Place) -> "Sought":
@@ -96,7 +101,7 @@ class Sought:
         tail = tuple(map(normal, tokens))
         half = bool(tokens) and before[-1:] == tokens[-1][-1] and is_word(tokens[-1])
         finished = before[: len(before) - len(tokens[-1])] if half else before
-        identifiers = [name for name in IDENTIFIER.findall(finished[-600:]) if len(name) > 1]
+        identifiers = _identifiers(finished[-600:])
         return cls(
             tail=tail,
             half=half,
@@ -105,6 +110,7 @@ class Sought:
                 indentation(before, len(before)), above(before, len(before)), begins_line=tail[-1:] == ("\n",)
             ),
             identifiers=tuple(identifiers[-MOST_IDENTIFIERS:]),
+            identifiers_below=tuple(_identifiers(_line_below(place.text, place.offset))[:MOST_IDENTIFIERS]),
         )
 
     @property
@@ -190,8 +196,9 @@ def all_said(place: Place, sought: Sought, chunks: Iterable[Chunk], *, lines: in
     # Where names are others further back and the text goes on with one of them, it means the cursor's.
     translated = {each.place for each in alike if each.translated}
     literal = [each for each in _said(sought, sources, lines) if each.place not in translated]
-    onward = (_onward(each, below, sought) for each in (*literal, *alike))
-    return [*literal, *alike, *filter(None, onward), *_succeeding(place, sought)]
+    preceding = list(_preceding(place, sought, sources)) if lines == 1 else []
+    onward = (_onward(each, below, sought) for each in (*literal, *alike, *preceding))
+    return [*literal, *alike, *filter(None, onward), *preceding, *_succeeding(place, sought)]
 
 
 def _document(place: Place) -> Iterator[Source]:
@@ -301,6 +308,38 @@ def _below(text: str, offset: int) -> list[str]:
                 break
             found += map(normal, tokens_of(f"{line}\n"))
     return found
+
+
+def _identifiers(text: str) -> list[str]:
+    return [name for name in IDENTIFIER.findall(text) if len(name) > 1]
+
+
+def _line_below(text: str, offset: int) -> str:
+    """The line directly below that of an offset."""
+    start = text.find("\n", offset) + 1
+    return text[start : start + _BELOW].split("\n", 1)[0] if start else ""
+
+
+def _preceding(place: Place, sought: Sought, sources: list[Source]) -> Iterator[Said]:
+    """What stands above lines that begin as the one directly below the cursor's."""
+    start = place.text.rfind("\n", 0, place.offset) + 1
+    typed = place.text[start : place.offset].lstrip()
+    below = tokens_of(_line_below(place.text, place.offset))
+    if len(below) < LEAST_BELOW:
+        return
+    search = Search(("\n", *below[:MOST_BELOW]), spaced=False)
+    for source in sources:
+        text = source.text
+        for found in search.ends(text, MOST_PLACES, from_start=source.below):
+            stop = text.rfind("\n", 0, found)
+            begin = text.rfind("\n", 0, stop) + 1
+            position = begin + len(text[begin:stop]) - len(text[begin:stop].lstrip())
+            if text.startswith(typed, position) and text[begin:stop].strip():
+                position += len(typed)
+                there = told(text, position, sought.layout, lines=1)
+                if there is not None:
+                    matched = max(LEAST, agreeing(sought.tokens, text, position))
+                    yield Said(there.text, source, position, there.end, matched)
 
 
 def _succeeding(place: Place, sought: Sought) -> Iterator[Said]:

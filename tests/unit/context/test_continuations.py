@@ -139,3 +139,22 @@ def test_a_secret_before_the_cursor_takes_no_other_names_place() -> None:
 def test_half_a_name_is_not_ended_with_another_name() -> None:
     """What follows in the word that the cursor touches is the end of that word, whatever is called so."""
     assert "x(y, 0)\n" in told("self.x = max(x, 0)\nself.y = ma<CURSOR>\n")
+
+
+@pytest.mark.parametrize(
+    "marked",
+    [
+        "def post(letter, box):\n    fresh(<CURSOR>",
+        "def post(fresh):\n    fresh(<CURSOR>\n    stamp(letter)\n",
+    ],
+    ids=["in another order above", "in the line below"],
+)
+def test_pieces_that_share_names_are_asked(marked: str) -> None:
+    """No run of the last names is in them."""
+    text, offset = cursor(marked)
+    reader = SmallIndex({"b.py": "def send(box, letter):\n    stamp(letter)\n    drop(box)\n", "c.py": "def f(): 1\n"})
+    assert [chunk.path for chunk in continuations.related(Place("a.py", text, offset), reader)] == ["b.py"]
+
+
+def test_without_an_index_nothing_is_related() -> None:
+    assert continuations.related(Place("a.py", "stamp(", 6), None) == []
