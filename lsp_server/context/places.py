@@ -333,8 +333,10 @@ def _preceding(place: Place, sought: Sought, sources: list[Source]) -> Iterator[
         for found in search.ends(text, MOST_PLACES, from_start=source.below):
             stop = text.rfind("\n", 0, found)
             begin = text.rfind("\n", 0, stop) + 1
-            position = begin + len(text[begin:stop]) - len(text[begin:stop].lstrip())
-            if text.startswith(typed, position) and text[begin:stop].strip():
+            if stop - begin > analogies.LONGEST_LINE or not text[begin:stop].strip():
+                continue
+            position = begin + len(indentation(text, stop))
+            if text.startswith(typed, position):
                 position += len(typed)
                 there = told(text, position, sought.layout, lines=1)
                 if there is not None:
