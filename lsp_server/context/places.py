@@ -195,10 +195,13 @@ def all_said(place: Place, sought: Sought, chunks: Iterable[Chunk], *, lines: in
     alike = list(_alike(sought, sources, lines))
     # Where names are others further back and the text goes on with one of them, it means the cursor's.
     translated = {each.place for each in alike if each.translated}
-    literal = [each for each in _said(sought, sources, lines) if each.place not in translated]
-    preceding = list(_preceding(place, sought, sources)) if lines == 1 else []
-    onward = (_onward(each, below, sought) for each in (*literal, *alike, *preceding))
-    return [*literal, *alike, *filter(None, onward), *preceding, *_succeeding(place, sought)]
+    literal = [
+        each
+        for each in (*_said(sought, sources, lines), *(_preceding(place, sought, sources) if lines == 1 else ()))
+        if each.place not in translated
+    ]
+    onward = (_onward(each, below, sought) for each in (*literal, *alike))
+    return [*literal, *alike, *filter(None, onward), *_succeeding(place, sought)]
 
 
 def _document(place: Place) -> Iterator[Source]:
