@@ -7,7 +7,7 @@ plain Python, so that the interpreter is never held for long.
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
 
@@ -126,12 +126,29 @@ def _occurrences(words: list[str], word: str) -> Iterator[int]:
 
 
 def _compared(sought: Sequence[str], words: Sequence[str], number: int, *, half: bool) -> Alike | None:
-    names: dict[str, str] = {}
-    taken: dict[str, str] = {}
-    same, exchanged = int(half), 0
     # Half a word says nothing of what it is called elsewhere.
-    for back in range(1 + half, min(DEPTH, len(sought), number) + 1):
-        ours, theirs = sought[-back], words[number - back]
+    backwards = range(1 + half, min(DEPTH, len(sought), number) + 1)
+    same, exchanged, names = _aligned(((sought[-back], words[number - back]) for back in backwards), {})
+    same += half
+    return Alike(number, same, names, exchanged) if same >= LEAST else None
+
+
+def onward(names: Mapping[str, str], sought: Sequence[str], there: Sequence[str]) -> Alike | None:
+    """The same looking forward: what stands below a place's line is like what stands below the cursor's, once more
+    names are exchanged than those that are known from above. None where no more are, or too little is the same.
+
+    sought, there: normal tokens below the cursor's line and below the place's.
+    """
+    same, exchanged, known = _aligned(zip(sought[:DEPTH_BELOW], there, strict=False), names)
+    return Alike(0, same, known, exchanged) if exchanged and same >= LEAST_BELOW else None
+
+
+def _aligned(pairs: Iterable[tuple[str, str]], known: Mapping[str, str]) -> tuple[int, int, dict[str, str]]:
+    """How far tokens here and there go together: how many are the same, how many names have to be exchanged, and all
+    names, those included that are known."""
+    names, taken = dict(known), {ours: theirs for theirs, ours in known.items()}
+    same = exchanged = 0
+    for ours, theirs in pairs:
         if not _exchangeable(ours) or not _exchangeable(theirs):
             if ours != theirs:
                 break
@@ -146,33 +163,7 @@ def _compared(sought: Sequence[str], words: Sequence[str], number: int, *, half:
                 break
             exchanged += 1
         names[theirs], taken[ours] = ours, theirs
-    return Alike(number, same, names, exchanged) if same >= LEAST else None
-
-
-def onward(names: Mapping[str, str], sought: Sequence[str], there: Sequence[str]) -> Alike | None:
-    """The same looking forward: what stands below a place's line is like what stands below the cursor's, once more
-    names are exchanged than those that are known from above. None where no more are, or too little is the same.
-
-    sought, there: normal tokens below the cursor's line and below the place's.
-    """
-    known, taken = dict(names), {ours: theirs for theirs, ours in names.items()}
-    same = exchanged = 0
-    for ours, theirs in zip(sought[:DEPTH_BELOW], there, strict=False):
-        if not _exchangeable(ours) or not _exchangeable(theirs):
-            if ours != theirs:
-                break
-            same += 1
-            continue
-        if known.get(theirs, ours) != ours or taken.get(ours, theirs) != theirs:
-            break
-        if ours == theirs:
-            same += 1
-        elif theirs not in known:
-            if exchanged == MOST_EXCHANGED or ours.isdigit() != theirs.isdigit():
-                break
-            exchanged += 1
-        known[theirs], taken[ours] = ours, theirs
-    return Alike(0, same, known, exchanged) if exchanged and same >= LEAST_BELOW else None
+    return same, exchanged, names
 
 
 def mentions(text: str, names: Mapping[str, str]) -> bool:

@@ -37,8 +37,8 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 LISTED = Path(__file__).with_name("holes.jsonl")
 
 COUNTS: Mapping[Kind, int] = {"line": 1218, "arguments": 294, "block": 294}
-"""Divided evenly among the 14 packages, so that no package decides a figure: 87, 21 and 21 of each. As many as can be
-measured in a quarter of an hour: with a third of them two models that differ by three points could not be told apart."""
+"""Divided evenly among the 14 packages, so that no package decides a figure: 87, 21 and 21 of each. A few
+minutes for two processes; with a third of them, two models that differ by three points could not be told apart."""
 
 LEAST_REST = 8
 """Characters that the rest of a line must have: shorter ones are mostly closing brackets."""
