@@ -51,6 +51,17 @@ def test_wheels_are_fetched_once(index: Path, folder: Path, monkeypatch: pytest.
     assert counts == [0, 1, 1]
 
 
+def test_a_folder_may_be_named_from_where_one_stands(
+    index: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the default `.training` is."""
+    boats = entry("pypi", "boats", "1.0", wheel(index, "boats", "1.0", {"boats.py": source("boats")}))
+    monkeypatch.chdir(folder.parent)
+    here = Path(folder.name)
+    assert fetch([boats], here, {"pypi": PyPI()}, ignore) == {boats: here / "boats-1.0-py3-none-any.whl"}
+    assert had(folder) == ["boats-1.0-py3-none-any.whl"]
+
+
 def test_a_missing_version_stops_with_a_sentence_and_the_others_are_kept(index: Path, folder: Path) -> None:
     boats = entry("pypi", "boats", "1.0", wheel(index, "boats", "1.0", {"boats.py": source("boats")}))
     missing = attrs.evolve(boats, version="2.0", name="trees")

@@ -99,7 +99,7 @@ def _batch(
 ) -> dict[Entry, Path]:
     need_room(folder, ROOM_BYTES)
     with TemporaryDirectory(prefix="incoming-", dir=folder) as name:
-        incoming = Path(name)
+        incoming = Path(name).absolute()  # the command is run in it
         command = registry.command(entries, incoming)
         try:
             ended = subprocess.run(

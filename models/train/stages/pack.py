@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace, workplace: Workplace) -> None:
         "prompt_format": PROMPT_FORMAT,
         "recipe": attrs.asdict(recipe),
         "seed": arguments.seed,
-        "of": sha256(arguments.of) if arguments.of is not None else None,
+        **({"of": sha256(arguments.of)} if arguments.of is not None else {}),
     }
     parts = Parts(workplace.folder("pack"), digest(facts, arguments.tokens, arguments.part_tokens))
     if arguments.force:
