@@ -64,6 +64,11 @@ def ask(prefix: str, lane: str = "w/inline", max_tokens: int = 24, **more: objec
     return GenerateRequest(lane=lane, segments=hole(prefix), max_tokens=max_tokens, **more)  # type: ignore[arg-type]
 
 
+def endless(prefix: str, lane: str = "w/inline", *, max_tokens: int, **more: object) -> GenerateRequest:
+    """A request whose answer goes on to its last token, whatever the model would say."""
+    return ask(prefix, lane, max_tokens, forced_answer="word " * max_tokens, **more)
+
+
 async def answer(client: EngineClient, request: GenerateRequest) -> tuple[str, Done]:
     """The whole answer of one request."""
     text = ""

@@ -19,7 +19,7 @@ from lsp_server.engine.protocol import Done, EngineStatus, ModelSpec, Piece, Pri
 from lsp_server.engine.start import log_path
 from lsp_server.engine.transport import Connection
 from lsp_server.errors import EngineUnavailable, ModelUnavailable, ServerError
-from tests.unit.engine.conftest import MODEL, MakeClient, answer, ask
+from tests.unit.engine.conftest import MODEL, MakeClient, answer, ask, endless
 
 PATIENCE_S = 10.0
 LONG = "\n".join(f"def f{number}(value):\n    return value + {number}\n" for number in range(22))
@@ -76,7 +76,7 @@ async def test_a_cancelled_prefill_frees_the_engine(make_client: MakeClient) -> 
     """The request is dropped while its prompt is evaluated; the engine is free long before that would have ended."""
     client = make_client()
     await client.model()
-    generator = client.generate(ask(LONG, max_tokens=300))
+    generator = client.generate(endless(LONG, max_tokens=300))
     first = asyncio.ensure_future(anext(generator))
     await asyncio.sleep(0)  # the request is on its way
     first.cancel()
@@ -89,7 +89,7 @@ async def test_a_cancelled_prefill_frees_the_engine(make_client: MakeClient) -> 
 
 async def test_a_cancelled_answer_frees_the_engine(make_client: MakeClient) -> None:
     client = make_client()
-    generator = client.generate(ask("def walk(folder):\n    for", max_tokens=400))
+    generator = client.generate(endless("def walk(folder):\n    for", max_tokens=400))
     assert isinstance(await anext(generator), Piece)
     await generator.aclose()
     await free(client)
@@ -99,7 +99,7 @@ async def test_a_cancelled_answer_frees_the_engine(make_client: MakeClient) -> N
 async def test_a_deadline_ends_an_answer(make_client: MakeClient) -> None:
     client = make_client()
     await client.model()
-    _, done = await answer(client, ask("def walk(folder):\n    for", max_tokens=450, deadline_ms=20))
+    _, done = await answer(client, endless("def walk(folder):\n    for", max_tokens=450, deadline_ms=20))
     assert done.reason in ("deadline", "end")
     _, done = await answer(client, ask(LONG, lane="late", deadline_ms=1))
     assert done.reason == "deadline"
@@ -126,7 +126,7 @@ async def test_an_inline_request_overtakes_documentation(make_client: MakeClient
         order.append(name)
         return done
 
-    slow = ask("def walk(folder):\n    for", lane="docs", max_tokens=400, priority=Priority.DOCUMENTATION)
+    slow = endless("def walk(folder):\n    for", lane="docs", max_tokens=400, priority=Priority.DOCUMENTATION)
     alone, _ = await answer(client, slow)
     documentation = asyncio.create_task(run("documentation", slow))
     await asyncio.sleep(0)
@@ -156,7 +156,7 @@ async def test_a_killed_engine_costs_one_request(make_client: MakeClient) -> Non
     """The request under way ends with a sentence, the next one is answered by a new engine."""
     client = make_client()
     before = (await client.model(), await running(client))[1]
-    generator = client.generate(ask("def walk(folder):\n    for", max_tokens=450))
+    generator = client.generate(endless("def walk(folder):\n    for", max_tokens=450))
     await anext(generator)
     os.kill(before.pid, signal.SIGKILL)
     with pytest.raises(EngineUnavailable, match="died") as caught:
@@ -288,7 +288,7 @@ async def test_a_newer_client_replaces_an_older_engine(
     old = make_client()
     await old.model()
     pid = (await running(old)).pid
-    generator = old.generate(ask("def walk(folder):\n    for", max_tokens=60))
+    generator = old.generate(endless("def walk(folder):\n    for", max_tokens=60))
     await anext(generator)
     # The engine that runs has today's version, so the newer client is the one that pretends.
     with monkeypatch.context() as patched:
@@ -394,7 +394,7 @@ async def test_the_cancelled_connection_frees_the_engine(make_client: MakeClient
     assert connection is not None
     connection.send(protocol.Hello(protocol.VERSION, key, "test", os.getpid()))
     connection.send(protocol.Load(ModelSpec(str(MODEL))))
-    connection.send(protocol.Generate(1, ask(LONG, max_tokens=400)))
+    connection.send(protocol.Generate(1, endless(LONG, max_tokens=400)))
     while not isinstance(await connection.receive(), protocol.PieceOf):
         pass
     began = time.perf_counter()

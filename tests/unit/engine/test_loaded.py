@@ -340,7 +340,7 @@ def test_what_the_repository_says_is_completed_to_the_letter(model: LoadedModel,
 
 def test_an_answer_that_goes_another_way_is_not_touched_any_more(model: LoadedModel) -> None:
     """The place is hardly like this one and the model sure; once they have parted every probability is its own."""
-    plain = ask("import os\n\ndef walk(folder):\n    return os.path", max_tokens=8)
+    plain = ask("import numpy as np\n\ndef f(x):\n    if x is None:\n        raise", max_tokens=8)
     voted = attrs.evolve(plain, continuations=(Continuation("zqx\n", 0.01),))
     alone, beside = pieces(model, plain), pieces(model, voted)
     assert beside[0][0] == alone[0][0]
