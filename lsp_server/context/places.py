@@ -151,6 +151,8 @@ class Said:
     end: int
     """Where in the source what is told ends."""
     matched: int
+    agreed: int = 0
+    """Tokens before it that are the same, the last ones before the cursor; of places that are like it as it is."""
     verbatim: bool = True
     translated: bool = False
     """It has names of the cursor's instead of its own, and not only in parts of other names."""
@@ -237,7 +239,7 @@ def _said(sought: Sought, sources: list[Source], lines: int) -> Iterator[Said]:
         if there is not None:
             # So many agree in any case, even where they are too long to be compared again.
             matched = max(length, agreeing(sought.tokens, source.text, position))
-            yield Said(there.text, source, position, there.end, matched)
+            yield Said(there.text, source, position, there.end, matched, matched)
 
 
 def _alike(sought: Sought, sources: list[Source], lines: int) -> Iterator[Said]:
@@ -278,7 +280,8 @@ def _onward(said: Said, below: Sequence[str], sought: Sought) -> Said | None:
     if not below:
         return None
     # What stands before both is called the same here and there.
-    names = said.names or {word: word for word in sought.finished[-said.matched :] if is_word(word)}
+    agreed = sought.finished[len(sought.tail) - said.agreed :]
+    names = said.names or {word: word for word in agreed if is_word(word)}
     there = analogies.onward(names, below, _below(said.source.text, said.end - 1))
     if there is None:
         return None
@@ -305,7 +308,9 @@ def _below(text: str, offset: int) -> list[str]:
         return []
     width = len(indentation(text, start - 1))
     found: list[str] = []
-    for line in text[start : start + _BELOW].split("\n")[:-1]:
+    lines = text[start : start + _BELOW].split("\n")
+    # The last one may be cut.
+    for line in lines[: len(lines) - (start + _BELOW < len(text))]:
         if line.strip():
             if len(line) - len(line.lstrip()) < width:
                 break
@@ -343,8 +348,8 @@ def _preceding(place: Place, sought: Sought, sources: list[Source]) -> Iterator[
                 position += len(typed)
                 there = told(text, position, sought.layout, lines=1)
                 if there is not None:
-                    matched = max(LEAST, agreeing(sought.tokens, text, position))
-                    yield Said(there.text, source, position, there.end, matched)
+                    agreed = agreeing(sought.tokens, text, position)
+                    yield Said(there.text, source, position, there.end, max(LEAST, agreed), agreed)
 
 
 def _succeeding(place: Place, sought: Sought) -> Iterator[Said]:
@@ -359,9 +364,10 @@ def _succeeding(place: Place, sought: Sought) -> Iterator[Said]:
         return
     end = len(source.text.rstrip())
     begin = source.text.rfind("\n", 0, end) + 1
-    position = begin + len(sought.layout.above) + len(typed)
+    # The whole line is what may hold a secret, and where names begin and end in it is not the same as here.
+    position = begin + len(sought.layout.above)
     for text in parameters.successors(source.text):
-        if text.startswith(typed) and position <= end:
+        if text.startswith(typed):
             goes_on = f"{lead}{text[len(typed) :]}\n"
             yield Said(goes_on, source, position, end + 1, LEAST, verbatim=False, succeeds=True)
 

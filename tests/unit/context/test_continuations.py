@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from lsp_server.context import continuations
 from lsp_server.context.continuations import MOST_GROUPS, Attested, attested
 from lsp_server.context.gather import Place
-from lsp_server.context.places import ENOUGH, FARTHEST, LEAST
+from lsp_server.context.places import ENOUGH, FARTHEST, LEAST, Sought, all_said
 from lsp_server.context.telling import LONGEST_LINE
 from tests.house import Golden, cursor, goldens
 from tests.unit.context.small_index import SmallIndex
@@ -158,3 +158,39 @@ def test_pieces_that_share_names_are_asked(marked: str) -> None:
 
 def test_without_an_index_nothing_is_related() -> None:
     assert continuations.related(Place("a.py", "stamp(", 6), None) == []
+
+
+SPANS = """\
+def f(self, span):
+    if span.days:
+        self.parts.append("%s d" % span.days)
+    if span.minutes:
+        self.parts.append("%s m" % span.minutes)
+    ABOVE
+    <CURSOR>
+        self.parts.append("%s h" % span.hours)
+"""
+
+
+@pytest.mark.parametrize("typed", ["", "i", "if sp"])
+@pytest.mark.parametrize("above", ["x = 1", "x = hours", "hours"])
+def test_only_names_that_stand_before_both_keep_their_meaning(above: str, typed: str) -> None:
+    """Whatever stands at the end of the line above."""
+    texts = told(SPANS.replace("ABOVE", above).replace("<CURSOR>", f"{typed}<CURSOR>"))
+    assert texts[0].lstrip(" ") == "if span.hours:\n".removeprefix(typed)
+
+
+def test_a_last_line_without_an_end_counts() -> None:
+    assert told(SPANS.replace("ABOVE", "x = 1").rstrip("\n"))[0].lstrip(" ") == "if span.hours:\n"
+
+
+def test_a_secret_is_not_told_with_the_next_parameter() -> None:
+    text, offset = cursor(
+        "def f(password, long_account_holder_name):\n"
+        '    self.password = "Zq8x9L2mV4n7B1c5Kd0P" or password.strip()\n'
+        '    self.long_account_holder_name = "<CURSOR>'
+    )
+    place = Place("own.py", text, offset)
+    found = [each for each in all_said(place, Sought.of(place), (), lines=1) if each.succeeds]
+    assert found
+    assert all(each.is_secret() for each in found)

@@ -48,10 +48,27 @@ def test_of_several_the_last_one_goes_on_first() -> None:
         ("fn f(&self, name: &str) -> u8 {", ("self", "name")),
         ("class Box:", ()),
         ("if ready:", ()),
+        ("if isinstance(width, height):", ()),
+        ("with open(path, mode) as f:", ()),
+        ("} else if (a, b) {", ()),
+        ("class A(Base, Mixin):", ()),
     ],
 )
 def test_parameters_are_named_without_types_and_defaults(header: str, expected: tuple[str, ...]) -> None:
     assert parameters([header], 4) == expected
+
+
+def test_blocks_within_a_function_are_passed_over() -> None:
+    lines = ["def f(width, height):", "    with open(width, mode) as file:", "        if file:"]
+    assert parameters(lines, 12) == ("width", "height")
+
+
+def test_a_class_within_a_function_has_none_of_its_parameters() -> None:
+    assert parameters(["def f(width, height):", "    class A(Base, Mixin):"], 8) == ()
+
+
+def test_a_long_line_is_data() -> None:
+    assert list(successors("def f(width, height):\n    x = [width" + ", 1" * 80 + "]\n")) == []
 
 
 def test_a_broken_header_has_none() -> None:
