@@ -4,8 +4,8 @@ A place *says* how the text goes on when the last tokens before the cursor (`tok
 indentation gets deeper or shallower there where it does here. It also does where the same tokens stand but for some
 names (`places.py`), with the names exchanged. Places are looked for in the document and, through the index, in the rest
 of the repository; those that say the same are one continuation, and how likely it is what comes next here is judged by
-the surroundings of its places (`likelihood.py`). Never reads the disk. Pure given the index, on the context thread, a
-few milliseconds.
+the surroundings of its places (`likelihood.py`). Never reads the disk. Pure given the index, on the context thread,
+some ten milliseconds.
 """
 
 from collections.abc import Iterable
@@ -30,17 +30,17 @@ MOST_CONSIDERED = 16
 PHRASES = (MOST_IDENTIFIERS, 3, 2, 1)
 """Identifiers before the cursor that the index is asked for, in this order, until there are chunks enough."""
 
-PHRASES_BELOW = (5, 3, 2)
+PHRASES_BELOW = (MOST_IDENTIFIERS, 3, 2)
 """And of the line below; one alone says too little."""
 
 MOST_CHUNKS_BELOW = 6
 """That hold these, besides."""
 
 MOST_SIMILAR = 6
-"""Pieces that share identifiers with the lines round the cursor, in whatever order."""
+"""Pieces that share identifiers with the lines round the cursor, in whatever order; twice as many find no more."""
 
 MOST_CHUNKS = 12
-"""Twice as many, or all files, find the same (`models/evaluation/calibrate_continuations.py`)."""
+"""That hold those before the cursor."""
 
 
 @attrs.frozen

@@ -2,7 +2,7 @@
 
 As it is; or but for some names (`analogies.py`), which the lines below a place may tell as well as those above; or as
 the line above, with the next parameter (`parameters.py`). Which of them is right is judged elsewhere. Never reads the
-disk; a few milliseconds, in short steps.
+disk; some milliseconds, in short steps.
 """
 
 import math
@@ -62,7 +62,7 @@ _WINDOW = 3000
 """Characters before the cursor in which its tokens lie."""
 
 MOST_IDENTIFIERS = 5
-"""Before the cursor that are remembered."""
+"""Before the cursor, and on the line below, that are remembered."""
 
 _BELOW = 400
 """Characters below a line that are compared."""

@@ -156,6 +156,14 @@ def test_pieces_that_share_names_are_asked(marked: str) -> None:
     assert [chunk.path for chunk in continuations.related(Place("a.py", text, offset), reader)] == ["b.py"]
 
 
+def test_a_run_of_the_names_below_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where no piece shares enough names to be similar."""
+    text, offset = cursor("def post(fresh):\n    fresh(<CURSOR>\n    stamp(letter)\n")
+    reader = SmallIndex({"b.py": "def send(box, letter):\n    stamp(letter)\n"})
+    monkeypatch.setattr(reader, "similar", lambda words, *, exclude, limit: [])
+    assert [chunk.path for chunk in continuations.related(Place("a.py", text, offset), reader)] == ["b.py"]
+
+
 def test_without_an_index_nothing_is_related() -> None:
     assert continuations.related(Place("a.py", "stamp(", 6), None) == []
 
@@ -180,15 +188,25 @@ def test_only_names_that_stand_before_both_keep_their_meaning(above: str, typed:
     assert texts[0].lstrip(" ") == "if span.hours:\n".removeprefix(typed)
 
 
+def test_what_stands_below_another_block_names_nothing() -> None:
+    """Its names are no sign of what is missing in this one."""
+    texts = told(
+        "def one(self, jd):\n    r = go(self, other)\n    return r\n\n\ndef two(self, other):\n    pass\n\n\n"
+        "def three(self, jd):\n    r = <CURSOR>\n    return r\n\n\ndef four(self, some):\n    pass\n"
+    )
+    assert "go(self, other)\n" in texts
+    assert "go(self, some)\n" not in texts
+
+
 def test_a_last_line_without_an_end_counts() -> None:
     assert told(SPANS.replace("ABOVE", "x = 1").rstrip("\n"))[0].lstrip(" ") == "if span.hours:\n"
 
 
 def test_a_secret_is_not_told_with_the_next_parameter() -> None:
     text, offset = cursor(
-        "def f(password, long_account_holder_name):\n"
+        "def f(password, long_account_holder_name_here):\n"
         '    self.password = "Zq8x9L2mV4n7B1c5Kd0P" or password.strip()\n'
-        '    self.long_account_holder_name = "<CURSOR>'
+        '    self.long_account_holder_name_here = "<CURSOR>'
     )
     place = Place("own.py", text, offset)
     found = [each for each in all_said(place, Sought.of(place), (), lines=1) if each.succeeds]
